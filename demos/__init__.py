@@ -1,0 +1,1 @@
+"""Scripts that read like tutorials, run from the checkout: ``python -m demos.NAME``."""

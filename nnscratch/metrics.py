@@ -1,0 +1,85 @@
+"""Metrics: what people read. Nothing here is differentiated."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nnscratch.parameter import Array, Labels
+
+
+def as_labels(labels: ArrayLike, n_classes: int, n: int | None = None) -> Labels:
+    """Labels as n integers (N,) from 0 to n_classes - 1. Errors: TypeError or ValueError that says why they are not."""
+    labels = np.asarray(labels)
+    if n not in (None, len(labels)):
+        raise ValueError(f"expected {n} labels, one for each row, got {len(labels)}")
+    if labels.ndim != 1:
+        raise ValueError(
+            f"expected integer labels of shape (N,), got {labels.shape}: use labels.ravel() on a column; on one-hot "
+            "rows the loss CrossEntropy or labels.argmax(axis=1)"
+        )
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"expected integer labels, got {labels.dtype}: use labels.astype(int)")
+    if labels.size and not (labels.min() >= 0 and labels.max() < n_classes):
+        raise ValueError(
+            f"expected labels from 0 to {n_classes - 1}, got {labels.min()} to {labels.max()}: number the classes "
+            "from 0, or give the last layer more outputs"
+        )
+    return labels
+
+
+def one_hot(labels: ArrayLike, n_classes: int, dtype: Any = np.float32) -> Array:
+    """Labels (N,) as rows (N, n_classes): 1 in the column of the label, 0 elsewhere."""
+    labels = as_labels(labels, n_classes)
+    rows = np.zeros((len(labels), n_classes), dtype)
+    rows[np.arange(len(labels)), labels] = 1
+    return rows
+
+
+def accuracy(scores: Array, labels: ArrayLike) -> float:
+    """The share of rows (N, C) whose largest score stands at the label. Labels: integers (N,) or one-hot rows.
+
+    >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), [1, 1])
+    0.5
+    """
+    truth = np.asarray(labels)
+    if truth.shape == scores.shape:
+        truth = truth.argmax(axis=1)
+    if truth.shape != scores.shape[:1]:  # (N,) == (N, 1) would compare every pair
+        raise ValueError(f"expected {len(scores)} labels, got shape {truth.shape}: use labels.ravel() on a column")
+    return float(np.mean(scores.argmax(axis=1) == truth))
+
+
+def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, n_classes: int) -> Labels:
+    """Counts (n_classes, n_classes): row = true class, column = predicted class.
+
+    >>> confusion_matrix([0, 1, 1], [0, 1, 0], 2).tolist()
+    [[1, 0], [1, 1]]
+    """
+    truth, guess = (as_labels(each, n_classes).astype(np.intp) for each in (labels, predicted))
+    if len(truth) != len(guess):
+        raise ValueError(f"expected as many predictions as labels, {len(truth)}, got {len(guess)}")
+    return np.bincount(truth * n_classes + guess, minlength=n_classes**2).reshape(n_classes, n_classes)
+
+
+def classification_report(labels: ArrayLike, predicted: ArrayLike) -> str:
+    """Precision, recall and F1 of each class that occurs, as scikit-learn prints them.
+
+    Precision: of those called k, the share that are k. Recall: of those that are k, the share called k. F1: their
+    harmonic mean. Support: how many are k; "weighted avg" weighs by it, "macro avg" does not. No cases count as 0.
+    """
+    both = np.concatenate([labels, predicted])
+    matrix = confusion_matrix(labels, predicted, int(both.max(initial=0)) + 1)
+    classes = np.unique(both)
+    right, support, called = np.diag(matrix)[classes], matrix.sum(axis=1)[classes], matrix.sum(axis=0)[classes]
+    scores = np.stack([right / called.clip(1), right / support.clip(1), 2 * right / (called + support)])  # (3, C)
+    n = int(support.sum())
+
+    def row(name: object, values: ArrayLike, count: int) -> str:
+        return f"{name:>12} " + "".join(f" {value:>9.2f}" for value in np.asarray(values)) + f" {count:>9}"
+
+    lines = [" " * 13 + " precision    recall  f1-score   support", ""]
+    lines += [row(int(k), scores[:, i], support[i]) for i, k in enumerate(classes)]
+    lines += ["", f"{'accuracy':>12} {right.sum() / n:>30.2f} {n:>9}"]
+    lines += [row("macro avg", scores.mean(axis=1), n), row("weighted avg", scores @ support / n, n)]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,150 @@
+"""Sequential: layers in a row, and all their parameters in one vector."""
+
+import copy
+import os
+import zipfile
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nnscratch.differentiable import StaleBackwardError
+from nnscratch.files import replacing
+from nnscratch.layers import Layer, find
+from nnscratch.parameter import Array, InPlace, Parameter
+
+
+class Sequential(InPlace):
+    """y = f_L(... f_2(f_1(x))): ``forward`` runs the layers first to last, ``backward`` last to first.
+
+    All parameters live in one vector ``theta``, their gradients in ``grad``; the layers see views. So an optimizer is
+    a formula on two vectors: ``model.theta -= 0.1 * model.grad``. ``parameters`` has them in Keras' order, W1, b1, W2,
+    b2 ... Where precisions differ the lower one is taken: a stray np.ones() must not slow the model down.
+    Errors: TypeError and ValueError for what is not a layer, stands twice, or belongs to another model.
+    """
+
+    theta: Array
+    grad: Array
+
+    def __init__(self, layers: Iterable[Layer]) -> None:
+        self.layers = list(layers)
+        if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
+            raise TypeError(f"expected a list of layers such as [Dense(784, 10)], got {self.layers}")
+        if len({id(layer) for layer in self.layers}) < len(self.layers):
+            raise ValueError("expected different layers, got one of them twice: build one for each place")
+        self.parameters = find(Parameter, self.layers)
+        if any(p.in_model for p in self.parameters):
+            raise ValueError("expected new layers, got one of another model: use copy.deepcopy(layer)")
+        dtype = min((p.value.dtype for p in self.parameters), key=lambda d: d.itemsize, default=np.dtype(np.float32))
+        ends = np.cumsum([p.value.size for p in self.parameters], dtype=int)
+        self.theta, self.grad = np.zeros((2, ends[-1] if self.parameters else 0), dtype)
+        for p, theta, grad in zip(self.parameters, np.split(self.theta, ends), np.split(self.grad, ends), strict=False):
+            p.move_into(theta.reshape(p.value.shape), grad.reshape(p.value.shape))
+
+        # Nobody reads the gradient of the data. The first layer with parameters need not compute it (a fifth of a
+        # step is saved), and backward ends there.
+        self._first = next((i for i, layer in enumerate(self.layers) if layer.parameters), 0)
+        for i, layer in enumerate(self.layers):
+            layer.needs_dx = i > self._first
+        self._all_layers = find(Layer, self.layers)
+        self._output_shape: tuple[int, ...] | None = None  # of the forward that a backward may follow
+        self._row_shape: tuple[int, ...] | None = None  # of one row of the data, as last seen
+
+    def forward(self, x: Array, training: bool = False) -> Array:
+        """The outputs for a batch x (N, ...) of floats. ``training`` switches Dropout on."""
+        x = self._as_input(x)
+        for layer in self._all_layers:
+            layer.training = training
+        for i, layer in enumerate(self.layers):
+            try:
+                x = layer.forward(x)
+            except ValueError as error:
+                raise ValueError(f"layer {i}, {layer!r}: {error}") from error
+        self._output_shape = x.shape
+        return x
+
+    def backward(self, dy: Array) -> None:
+        """Set ``grad`` from dy, the gradient of the loss with respect to the outputs.
+
+        Errors: StaleBackwardError after ``predict`` and ``evaluate``; ValueError for dy of another shape than y.
+        """
+        if self._output_shape is None:
+            raise StaleBackwardError("backward needs the forward of the same batch: call forward right before it")
+        if dy.shape != self._output_shape:
+            raise ValueError(f"expected dy of the outputs' shape {self._output_shape}, got {dy.shape}")
+        for layer in reversed(self.layers[self._first :]):
+            dy = layer.backward(dy)  # type: ignore[assignment]  # only the last one returns None
+
+    def predict(self, x: Array, batch_size: int = 1000) -> Array:
+        """The outputs for any number of rows, in a fresh array."""
+        if batch_size < 1:
+            raise ValueError(f"expected batch_size of at least 1, got {batch_size}")
+        outputs = [self.forward(x[i : i + batch_size]) for i in range(0, max(len(x), 1), batch_size)]
+        self._output_shape = None  # the layers remember the last batch of these, not the one a backward is for
+        return np.concatenate(outputs)
+
+    def _as_input(self, x: Array) -> Array:
+        x = np.asarray(x)
+        if x.dtype.kind != "f":
+            raise TypeError(
+                f"expected images scaled to floats, got {x.dtype}: divide by 255, or use .astype(np.float32)"
+            )
+        if x.ndim < 2 or len(x) == 0:
+            raise ValueError(f"expected at least one row of data (N, ...), got shape {x.shape}")
+        self._row_shape = x.shape[1:]
+        return x.astype(self.theta.dtype, copy=False)
+
+    def astype(self, dtype: Any) -> "Sequential":
+        """A copy of the model in another precision, such as float64 for gradient checks."""
+        return Sequential(layer.astype(dtype) for layer in self.layers)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.layers,)  # a copy is built anew: its layers see its own theta
+
+    def __repr__(self) -> str:
+        return f"Sequential({self.layers})"
+
+    def summary(self) -> str:
+        """A table of the layers with their output shapes and numbers of parameters."""
+        # Before any data was seen, the first Dense tells how wide it must be.
+        shape = self._row_shape or next(((vars(la)["n_in"],) for la in self.layers if "n_in" in vars(la)), None)
+        x = None if shape is None else np.zeros((1, *shape), self.theta.dtype)
+        lines = [f"{'Layer':<24}{'Output shape':<20}{'Params':>12}"]
+        for layer in copy.deepcopy(self.layers):
+            x = None if x is None else layer.forward(x)
+            shown = "?" if x is None else f"(N, {str(x.shape[1:])[1:].rstrip(',)')})"
+            lines.append(f"{layer!r:<24}{shown:<20}{sum(p.value.size for p in layer.parameters):>12,}")
+        return "\n".join([*lines, f"Total params: {self.theta.size:,} ({self.theta.nbytes / 1024:,.2f} KB)"])
+
+    def get_weights(self) -> list[Array]:
+        """A copy of every parameter, in Keras' order and shapes."""
+        return [p.value.copy() for p in self.parameters]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Take over values in the order of ``get_weights``. Errors: ValueError for other shapes, and no change."""
+        expected, got = [p.value.shape for p in self.parameters], [np.shape(w) for w in weights]
+        if got != expected:
+            raise ValueError(f"expected weights of shapes {expected}, got {got}: build the model they belong to")
+        for p, w in zip(self.parameters, weights, strict=True):
+            p.value[...] = w
+
+    def save_weights(self, path: str | os.PathLike[str]) -> None:
+        """Write all parameters to one ``.npz`` file, at once or not at all."""
+        arrays: dict[str, Any] = {f"{i}_{p.name}": p.value for i, p in enumerate(self.parameters)}
+        with replacing(path) as file:
+            np.savez(file, **arrays)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """Take over the parameters that ``save_weights`` wrote. Errors: ValueError for another architecture or file."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                weights = list(file.values())
+        except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"{path}: expected a file of save_weights, got a foreign or damaged one: {error}"
+            ) from error
+        try:
+            self.set_weights(weights)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error

@@ -1,0 +1,48 @@
+"""A parameter is a value and the gradient of the loss with respect to it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.floating[Any]]
+Labels = NDArray[np.integer[Any]]
+
+
+class InPlace:
+    """Assigning to an attribute that holds an array copies into that array: views of it never come loose."""
+
+    def __setattr__(self, name: str, new: Any) -> None:
+        old = vars(self).get(name)
+        if not isinstance(old, np.ndarray):
+            object.__setattr__(self, name, new)
+        elif np.shape(new) == old.shape:  # NumPy alone would broadcast other shapes without a word
+            old[...] = new
+        else:
+            raise ValueError(f"{name}: expected shape {old.shape}, got {np.shape(new)}")
+
+
+class Parameter(InPlace):
+    """A trainable array ``value`` and its gradient ``grad`` = d loss / d value, of the same shape.
+
+    Once a model has collected it, both are views into the model's vectors ``theta`` and ``grad``. ``name`` is the
+    attribute that a layer keeps it in. Errors: TypeError unless the value is float32 or float64.
+    """
+
+    value: Array
+    grad: Array
+
+    def __init__(self, value: ArrayLike, name: str = "") -> None:
+        self.name, self.in_model = name, False
+        self.value = np.array(value, order="C")  # a copy: the caller's array is not ours to train
+        self.grad = np.zeros_like(self.value)
+        if self.value.dtype not in (np.float32, np.float64):
+            raise TypeError(f"expected float32 or float64, got {self.value.dtype}: convert with .astype(np.float32)")
+
+    def move_into(self, value: Array, grad: Array) -> None:
+        """Let the views of a model hold this parameter from now on."""
+        value[...], grad[...] = self.value, self.grad
+        vars(self).update(value=value, grad=grad, in_model=True)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.value, self.name)  # a copy, or a pickled one, is in no model

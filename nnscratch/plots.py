@@ -1,0 +1,104 @@
+"""Pictures: functions that take data and return a matplotlib Figure, ready for ``figure.savefig(path)``.
+
+They need no display and leave no global state. Blue and orange tell right from wrong, which every common kind of
+colour vision can, and the text says it too. Install with ``pip install "nnscratch[demos]"``.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+RIGHT, WRONG = "#0072b2", "#d55e00"  # blue and vermillion of the palette by Okabe & Ito
+
+
+def digits(images: NDArray[Any], labels: Iterable[Any], title: str) -> Figure:
+    """Images (N, height, width) with their labels, ten in a row."""
+    figure, axes = _grid(len(images), 10, title)
+    for ax, image, label in zip(axes, images, labels, strict=False):
+        ax.imshow(image, cmap="gray_r")
+        ax.set_title(str(label), fontsize=10)
+    return figure
+
+
+def curves(history: dict[str, list[float]], title: str) -> Figure:
+    """Accuracy and loss after each epoch, with their validation twins where there are any."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure.suptitle(title)
+    for ax, key in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
+        for name, color, marker, label in ((key, RIGHT, "o", "training"), (f"val_{key}", WRONG, "s", "validation")):
+            values = history.get(name, [])
+            ax.plot(range(1, len(values) + 1), values, color=color, marker=marker, label=label if values else None)
+        ax.set_xlabel("epoch")
+        ax.set_ylabel(key)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        ax.grid(alpha=0.3)
+        ax.legend()
+    return figure
+
+
+def confusion(matrix: NDArray[Any], class_names: Sequence[str], title: str) -> Figure:
+    """A confusion matrix (row = true class) with its counts. Colour: the share of the true class."""
+    size = max(5.0, 0.62 * len(matrix))
+    figure = Figure(figsize=(size + 1.5, size), layout="constrained")
+    ax = figure.subplots()
+    shares = matrix / matrix.sum(axis=1, keepdims=True).clip(1)
+    sns.heatmap(
+        shares, annot=matrix, fmt="d", cmap="Blues", vmin=0, vmax=1, square=True, linewidths=0.5,
+        xticklabels=class_names, yticklabels=class_names, cbar_kws={"label": "share of the true class"}, ax=ax,
+    )  # fmt: skip
+    ax.set(xlabel="predicted", ylabel="true", title=title)
+    ax.tick_params(rotation=0)
+    return figure
+
+
+def predictions(
+    images: NDArray[Any], labels: Sequence[Any], predicted: Sequence[Any], confidence: Sequence[float], title: str
+) -> Figure:
+    """Images with what the model takes them for and how sure it is: blue where right, orange and the truth if not."""
+    figure, axes = _grid(len(images), 6, title, height=1.5)
+    for ax, image, label, guess, share in zip(axes, images, labels, predicted, confidence, strict=False):
+        right = label == guess
+        ax.imshow(image, cmap="gray_r")
+        text = f"{guess}  ({share:.0%})" if right else f"{guess}  ({share:.0%})\nis a {label}"
+        ax.set_title(text, fontsize=10, color=RIGHT if right else WRONG, fontweight="normal" if right else "bold")
+        _frame(ax, RIGHT if right else WRONG, 1.0 if right else 3.0)
+    return figure
+
+
+def weights(W: NDArray[Any], shape: tuple[int, int], title: str, names: Iterable[str] = ()) -> Figure:
+    """The columns of a first layer's W (n_in, n_out) as images: orange pixels excite a unit, violet ones inhibit it."""
+    columns = 5 if W.shape[1] <= 10 else 16
+    figure, axes = _grid(W.shape[1], columns, title, height=1.25 if names else 1.05)
+    limit = float(np.quantile(np.abs(W), 0.995))  # a few extreme weights would make all others pale
+    for ax, unit, name in zip_longest(axes[: W.shape[1]], W.T, names):
+        image = ax.imshow(unit.reshape(shape), cmap="PuOr_r", vmin=-limit, vmax=limit)
+        ax.set_title(name or "", fontsize=10)
+    figure.colorbar(image, ax=axes, shrink=0.6, label="weight")
+    return figure
+
+
+def _grid(n: int, columns: int, title: str, height: float = 1.3) -> tuple[Figure, list[Axes]]:
+    """A figure with a small axes without ticks for each of n images."""
+    columns = min(columns, max(n, 1))
+    rows = max(-(-n // columns), 1)
+    figure = Figure(figsize=(max(1.05 * columns, 5.0), height * rows + 0.6), layout="constrained")
+    figure.suptitle(title)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for i, ax in enumerate(axes):
+        ax.set_xticks([])
+        ax.set_yticks([])
+        if i >= n:
+            ax.set_visible(False)
+    return figure, axes
+
+
+def _frame(ax: Axes, color: str, width: float) -> None:
+    for spine in ax.spines.values():
+        spine.set(color=color, linewidth=width)
