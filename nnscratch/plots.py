@@ -5,7 +5,6 @@ colour vision can, and the text says it too. Install with ``pip install "nnscrat
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -74,13 +73,25 @@ def predictions(
 
 def weights(W: NDArray[Any], shape: tuple[int, int], title: str, names: Iterable[str] = ()) -> Figure:
     """The columns of a first layer's W (n_in, n_out) as images: orange pixels excite a unit, violet ones inhibit it."""
-    columns = 5 if W.shape[1] <= 10 else 16
-    figure, axes = _grid(W.shape[1], columns, title, height=1.25 if names else 1.05)
+    n = W.shape[1]
+    columns = 5 if n <= 10 else next((c for c in range(16, 7, -1) if n % c == 0), 16)
+    rows = -(-n // columns)
+    # One picture of all units, with a margin above each: drawing it is ten times faster than an axes for every unit.
+    height, width, margin = *shape, 8 if names else 2
+    tiles = np.full((rows, height + margin, columns, width + 2), np.nan)
+    for unit, column in enumerate(W.T):
+        tiles[unit // columns, margin:, unit % columns, :width] = column.reshape(shape)
+    figure = Figure(figsize=(max(0.75 * columns + 1.5, 6.0), 0.75 * rows + 0.9), layout="constrained")
+    ax = figure.subplots()
+    ax.set_title(title)
     limit = float(np.quantile(np.abs(W), 0.995))  # a few extreme weights would make all others pale
-    for ax, unit, name in zip_longest(axes[: W.shape[1]], W.T, names):
-        image = ax.imshow(unit.reshape(shape), cmap="PuOr_r", vmin=-limit, vmax=limit)
-        ax.set_title(name or "", fontsize=10)
-    figure.colorbar(image, ax=axes, shrink=0.6, label="weight")
+    picture = tiles.reshape(rows * (height + margin), -1)
+    image = ax.imshow(picture, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
+    for unit, name in enumerate(names):
+        row, column = divmod(unit, columns)
+        ax.text((column + 0.5) * (width + 2) - 1, row * (height + margin) + margin - 2, name, ha="center")
+    ax.set_axis_off()
+    figure.colorbar(image, ax=ax, shrink=0.8, label="weight")
     return figure
 
 
