@@ -117,7 +117,8 @@ def check_model(model: Sequential, loss: Loss, x: ArrayLike, labels: ArrayLike, 
 
 def _check(subject: str, run: Run, x: ArrayLike, inputs: list[str], owner: Any, rng: Rng) -> Report:
     """Compare the gradients of the inputs so named and of the owner's parameters, where ``run`` is smooth."""
-    x, rng = np.array(x, np.float64), np.random.default_rng(rng)
+    x = np.array(x, np.float64)
+    rng = np.random.default_rng(rng).spawn(1)[0]  # not the stream that x itself may come from, with the same seed
     for _ in range(10):
         arrays = [(name, x) for name in inputs]
         arrays += [(p.name, p.value) for p in (owner.parameters if owner else [])]

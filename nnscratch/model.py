@@ -138,8 +138,8 @@ class Sequential(InPlace):
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Take over the parameters that ``save_weights`` wrote. Errors: ValueError for another architecture or file."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                weights = list(file.values())
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+                weights = list(archive.values())
         except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"{path}: expected a file of save_weights, got a foreign or damaged one: {error}"

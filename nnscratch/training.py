@@ -109,9 +109,12 @@ def fit(
         raise ValueError(f"expected epochs of at least 1, got {epochs}")
     x, y, rng = np.asarray(x), np.asarray(y), np.random.default_rng(rng)
     if validation_split:
-        if validation_data is not None or not 0 < validation_split < 1:
-            raise ValueError(f"expected validation_split in [0, 1) or validation_data, got {validation_split} and data")
         split = math.floor(len(x) * (1 - validation_split))
+        if validation_data is not None or not 0 < split < len(x):
+            raise ValueError(
+                f"expected validation_data, or a validation_split in (0, 1) that leaves rows to train on, got "
+                f"validation_split={validation_split} of {len(x)} rows{' and data' if validation_data else ''}"
+            )
         x, y, validation_data = x[:split], y[:split], (x[split:], y[split:])
     history: History = {"loss": [], "accuracy": []}
     if validation_data is not None:

@@ -1,6 +1,7 @@
 """300 Adam steps on real digits follow Keras. ``record_keras.py`` recorded what Keras computed."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ BINARY_ADAM = {"learning_rate": 2.0**-10, "beta_1": 1 - 2.0**-3, "beta_2": 1 - 2
 def initial_weights(sizes):
     """W1, b1, W2, b2 ... in float64. The biases are not zero, so that a wrong one would show."""
     rng = np.random.default_rng(7)
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in pairwise(sizes):
         limit = np.sqrt(6 / (n_in + n_out))
         yield rng.uniform(-limit, limit, (n_in, n_out))
         yield rng.uniform(-0.1, 0.1, n_out)
@@ -45,7 +46,7 @@ def train(name, last, loss, dtype, **adam):
     """(the losses of all steps, the model) of one architecture, with ``last`` behind its last Dense."""
     sizes = ARCHITECTURES[name]
     layers = []
-    for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+    for n_in, n_out in pairwise(sizes):
         layers += [Dense(n_in, n_out, dtype=dtype), ReLU()]
     model = Sequential([*layers[:-1], *last])
     model.set_weights(list(initial_weights(sizes)))

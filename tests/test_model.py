@@ -1,0 +1,249 @@
+import copy
+
+import numpy as np
+import pytest
+
+from nnscratch import (
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    Parameter,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    SoftmaxCrossEntropy,
+    StaleBackwardError,
+    evaluate,
+)
+
+
+def small(rng=0):
+    return Sequential([Dense(4, 5, rng=rng), ReLU(), Dense(5, 3, rng=rng)])
+
+
+def test_all_parameters_live_in_theta():
+    model = small()
+    assert model.theta.shape == model.grad.shape == (4 * 5 + 5 + 5 * 3 + 3,)
+    assert [p.name for p in model.parameters] == ["W", "b", "W", "b"]
+    assert (np.concatenate([p.value.ravel() for p in model.parameters]) == model.theta).all()
+    assert all(np.shares_memory(p.value, model.theta) for p in model.parameters)
+    assert all(np.shares_memory(p.grad, model.grad) for p in model.parameters)
+
+
+def test_forward_is_the_layers_one_after_the_other(rng):
+    model = small()
+    x = rng.standard_normal((6, 4)).astype(np.float32)
+    W1, b1, W2, b2 = model.get_weights()
+    np.testing.assert_allclose(model.forward(x), np.maximum(x @ W1 + b1, 0) @ W2 + b2, rtol=1e-5)
+
+
+def test_backward_is_the_chain_rule_by_hand(rng):
+    model = small().astype(np.float64)
+    x, dy = rng.standard_normal((6, 4)), rng.standard_normal((6, 3))
+    W1, b1, W2, _ = model.get_weights()
+    model.forward(x, training=True)
+    model.backward(dy)
+    h = np.maximum(x @ W1 + b1, 0)
+    dh = dy @ W2.T * (h > 0)
+    expected = [x.T @ dh, dh.sum(axis=0), h.T @ dy, dy.sum(axis=0)]
+    for p, grad in zip(model.parameters, expected, strict=True):
+        np.testing.assert_allclose(p.grad, grad, rtol=1e-12)
+
+
+def test_backward_needs_the_forward_of_the_same_batch(rng):
+    model, loss = small(), SoftmaxCrossEntropy()
+    x, y = rng.random((6, 4)), rng.integers(0, 3, 6)
+    with pytest.raises(StaleBackwardError, match="backward needs the forward of the same batch"):
+        model.backward(np.ones((6, 3)))
+    for between in (lambda: model.predict(x), lambda: evaluate(model, loss, x, y)):
+        model.forward(x, training=True)
+        between()
+        with pytest.raises(StaleBackwardError):
+            model.backward(np.ones((6, 3)))
+    model.forward(x, training=True)
+    with pytest.raises(ValueError, match=r"expected dy of the outputs' shape \(6, 3\), got \(6, 1\)"):
+        model.backward(np.ones((6, 1)))
+    model.backward(np.ones((6, 3)))
+
+
+class Spy(Layer):
+    """Counts how often dx is asked for, and of whom."""
+
+    def __init__(self):
+        self.calls = 0
+        self.scale = Parameter(np.ones(4))
+
+    def forward(self, x):
+        return x * self.scale.value
+
+    def backward(self, dy):
+        self.calls += 1
+        self.asked = self.needs_dx
+        return dy if self.needs_dx else None
+
+
+def test_the_gradient_of_the_data_is_not_computed():
+    before, first, second = Flatten(), Spy(), Spy()
+    before.backward = None  # calling it would fail
+    model = Sequential([before, first, second])
+    model.forward(np.ones((2, 2, 2)), training=True)
+    model.backward(np.ones((2, 4)))
+    assert (first.calls, first.asked) == (1, False)
+    assert (second.calls, second.asked) == (1, True)
+
+
+def test_a_layer_moved_to_another_place_computes_dx_again():
+    first = small()
+    model = Sequential([Dense(4, 4, rng=0), *copy.deepcopy(first.layers)])
+    model.forward(np.ones((2, 4)))
+    model.backward(np.ones((2, 3)))
+    assert model.parameters[0].grad.any()
+
+
+def test_predict_is_a_fresh_array_and_leaves_dropout_out(rng):
+    x = rng.random((25, 4)).astype(np.float32)
+    model = Sequential([Dropout(0.5, rng=0), Flatten()])
+    outputs = model.predict(x, batch_size=10)
+    assert (outputs == x).all()
+    assert not np.shares_memory(outputs, x)
+    model = small()
+    np.testing.assert_allclose(model.predict(x, batch_size=7), model.forward(x), rtol=1e-6)
+
+
+def test_inputs_are_converted_to_the_models_precision(rng):
+    model = small()
+    x = rng.random((3, 4))
+    for each in (x, x.astype(">f8"), np.asfortranarray(x), x.tolist()):
+        assert model.forward(each).dtype == np.float32
+        np.testing.assert_array_equal(model.forward(each), model.forward(x.astype(np.float32)))
+    assert model.astype(np.float64).forward(x).dtype == np.float64
+
+
+def test_astype_is_a_copy():
+    model = small()
+    twin = model.astype(np.float64)
+    assert twin.theta.dtype == np.float64
+    assert (twin.theta == model.theta).all()
+    twin.theta += 1
+    assert (twin.theta != model.theta).all()
+
+
+def test_the_lower_precision_is_taken():
+    model = Sequential([Dense(2, 3, dtype=np.float64), Dense(3, 2)])
+    assert model.theta.dtype == np.float32
+    assert all(p.value.dtype == p.grad.dtype == np.float32 for p in model.parameters)
+
+
+def test_wrong_inputs_are_explained():
+    model = small()
+    with pytest.raises(TypeError, match="expected images scaled to floats, got uint8: divide by 255"):
+        model.forward(np.zeros((2, 4), np.uint8))
+    with pytest.raises(ValueError, match=r"layer 0, Dense\(4, 5\): expected x of shape \(N, 4\), got \(2, 7\)"):
+        model.forward(np.zeros((2, 7)))
+    with pytest.raises(ValueError, match=r"got \(2, 28, 28\): put Flatten\(\) before it"):
+        model.predict(np.zeros((2, 28, 28)))
+    for empty in (np.zeros((0, 4)), np.zeros(4)):
+        with pytest.raises(ValueError, match="expected at least one row of data"):
+            model.predict(empty)
+    with pytest.raises(ValueError, match="expected batch_size of at least 1, got 0"):
+        model.predict(np.zeros((2, 4)), batch_size=0)
+    with pytest.raises(ValueError, match=r"layer 2, Dense\(4, 3\): expected x of shape \(N, 4\), got \(2, 5\)"):
+        Sequential([Dense(4, 5), ReLU(), Dense(4, 3)]).forward(np.zeros((2, 4)))
+
+
+def test_wrong_models_are_explained():
+    with pytest.raises(TypeError, match="expected a list of layers"):
+        Sequential([])
+    with pytest.raises(TypeError, match="expected a list of layers"):
+        Sequential([Dense(2, 3), "relu"])
+    relu = ReLU()
+    with pytest.raises(ValueError, match="got one of them twice"):
+        Sequential([Dense(2, 2), relu, Dense(2, 2), relu])
+    with pytest.raises(ValueError, match="got one of another model"):
+        Sequential(small().layers[:2])
+
+
+def test_weights_out_and_in():
+    model, other = small(0), small(1)
+    other.set_weights(model.get_weights())
+    assert (other.theta == model.theta).all()
+    model.get_weights()[0][:] = 0
+    assert model.parameters[0].value.any()
+    before = other.theta.copy()
+    wrong = model.get_weights()
+    wrong[-1] = np.zeros(4)
+    for weights in (wrong, wrong[:3], []):
+        with pytest.raises(ValueError, match="expected weights of shapes"):
+            other.set_weights(weights)
+    assert (other.theta == before).all()
+
+
+def test_saved_and_loaded_to_the_last_bit(tmp_path):
+    model, other = small(0), small(1)
+    for path in (tmp_path / "w.npz", tmp_path / "new" / "folder" / "name without ending"):
+        other.theta[:] = 0
+        model.save_weights(path)
+        other.load_weights(path)
+        assert other.theta.tobytes() == model.theta.tobytes()
+        assert [p.name for p in path.parent.iterdir() if p.suffix == ".tmp"] == []
+
+
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
+    path, model = tmp_path / "w.npz", small()
+    model.save_weights(path)
+    before = path.read_bytes()
+
+    def stop(file, **arrays):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", stop)
+    with pytest.raises(KeyboardInterrupt):
+        model.save_weights(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_foreign_and_damaged_files_are_explained(tmp_path):
+    model, path = small(), tmp_path / "w.npz"
+    before = model.theta.copy()
+    model.save_weights(path)
+    whole = path.read_bytes()
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    contents = {
+        "cut": whole[: len(whole) // 2],
+        "empty": b"",
+        "text": b"not at all",
+        "npy": (tmp_path / "array.npy").read_bytes(),
+        "flipped": whole[:200] + bytes(255 - b for b in whole[200:230]) + whole[230:],
+    }
+    for name, content in contents.items():
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="expected a file of save_weights, got a foreign or damaged one"):
+            model.load_weights(path)
+        assert (model.theta == before).all(), name
+    Sequential([Dense(4, 3)]).save_weights(path)
+    with pytest.raises(ValueError, match=r"w\.npz: expected weights of shapes"):
+        model.load_weights(path)
+    with pytest.raises(FileNotFoundError):
+        model.load_weights(tmp_path / "missing.npz")
+
+
+SUMMARY = """\
+Layer                   Output shape              Params
+Flatten()               (N, 784)                       0
+Dense(784, 100)         (N, 100)                  78,500
+ReLU()                  (N, 100)                       0
+Dense(100, 10)          (N, 10)                    1,010
+Sigmoid()               (N, 10)                        0
+Total params: 79,510 (310.59 KB)"""
+
+
+def test_summary():
+    model = Sequential([Flatten(), Dense(784, 100), ReLU(), Dense(100, 10), Sigmoid()])
+    assert model.summary() == SUMMARY
+    model.predict(np.zeros((2, 28, 28)))
+    assert model.summary() == SUMMARY
+    assert "Total params: 0 (0.00 KB)" in Sequential([ReLU()]).summary()
+    assert "?" in Sequential([ReLU()]).summary()
