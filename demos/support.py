@@ -38,7 +38,7 @@ def parse_arguments(arguments, models):
     parser.add_argument("--batch-size", type=positive(int), default=32, help="default: %(default)s")
     parser.add_argument("--learning-rate", type=positive(float), default=1e-3, help="default: %(default)s")
     parser.add_argument("--validation-split", type=share, help="share of the training set to hold out, 0 to 0.9")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same numbers (default: %(default)s)")
+    parser.add_argument("--seed", type=natural, default=0, help="same seed, same numbers (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=Path("runs/mnist"), help="default: %(default)s")
     parser.add_argument("--data-dir", type=Path, help="where data sets are kept (default: the user's cache)")
     parser.add_argument("--sample", action="store_true", help="train on the small sample in the checkout")
@@ -55,6 +55,13 @@ def positive(kind):
 
     convert.__name__ = kind.__name__  # argparse names the type in its message
     return convert
+
+
+def natural(text):
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 0, got {text}")
+    return value
 
 
 def share(text):

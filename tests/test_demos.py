@@ -151,7 +151,7 @@ def test_a_real_ctrl_c(tmp_path):
 @pytest.mark.parametrize(
     "arguments",
     [["--epochs", "0"], ["--batch-size", "-1"], ["--learning-rate", "0"], ["--learning-rate", "nan"],
-     ["--validation-split", "1"], ["--model", "cnn"], ["--seed", "x"], ["--unknown"]],
+     ["--validation-split", "1"], ["--model", "cnn"], ["--seed", "x"], ["--seed", "-1"], ["--unknown"]],
 )  # fmt: skip
 def test_wrong_arguments_are_explained(arguments, capsys):
     with pytest.raises(SystemExit) as caught:

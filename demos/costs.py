@@ -1,0 +1,116 @@
+"""What a training step costs, part by part, beside its floor: the bare matrix products.
+
+    python -m demos.costs
+
+784-100 ReLU-10 sigmoid, batch 32, Adam, float32, one BLAS thread. Everything is measured in one run, the things to be
+compared in turns; the table shows medians. Results depend on the machine, their ratios much less.
+"""
+
+import statistics
+import time
+from collections import defaultdict
+
+import numpy as np
+
+from datasets import mnist
+from datasets.download import DownloadError
+from demos import support
+from nnscratch import Adam, Dense, ReLU, Sequential, Sigmoid, SparseCrossEntropy, batches, fit
+from nnscratch.metrics import accuracy
+
+REPEATS, BATCH_SIZE = 7, 32
+
+
+def load():
+    """60,000 training digits; without the full set, the 10,000 of the sample six times over, which costs the same."""
+    try:
+        (x, y), _ = mnist.load_data()
+    except DownloadError:
+        (x, y), _ = mnist.load_sample()
+        x, y = np.concatenate([x] * 6), np.concatenate([y] * 6)
+    return x.reshape(-1, 784) / np.float32(255), y
+
+
+def bare_products(model, x):
+    """The five matrix products of each step, and nothing else: no step can take less."""
+    W1, _, W2, _ = model.get_weights()
+    dW1, dW2 = np.empty_like(W1), np.empty_like(W2)
+    h, dz2 = np.full((BATCH_SIZE, 100), 0.5, np.float32), np.full((BATCH_SIZE, 10), 0.5, np.float32)
+    start = time.perf_counter()
+    for i in range(0, len(x), BATCH_SIZE):
+        xb = x[i : i + BATCH_SIZE]
+        _ = xb @ W1
+        _ = h @ W2
+        np.matmul(h.T, dz2, out=dW2)
+        dh = dz2 @ W2.T
+        np.matmul(xb.T, dh, out=dW1)
+    return time.perf_counter() - start
+
+
+def whole_epoch(model, loss, optimizer, x, y):
+    start = time.perf_counter()
+    fit(model, loss, optimizer, x, y, rng=0, verbose=0)
+    return time.perf_counter() - start
+
+
+def parts_of_an_epoch(model, loss, optimizer, x, y):
+    """The body of ``fit`` with a clock between the lines."""
+    clock = time.perf_counter
+    spent = dict.fromkeys(("batches", "forward", "loss", "accuracy", "backward", "optimizer"), 0.0)
+    source = batches(x, y, BATCH_SIZE, rng=0)
+    for _ in range(len(x) // BATCH_SIZE):
+        t0 = clock()
+        xb, yb = next(source)
+        t1 = clock()
+        outputs = model.forward(xb, training=True)
+        t2 = clock()
+        loss.forward(outputs, yb)
+        dy = loss.backward()
+        t3 = clock()
+        accuracy(outputs, yb)
+        t4 = clock()
+        model.backward(dy)
+        t5 = clock()
+        optimizer.step()
+        t6 = clock()
+        for name, seconds in zip(spent, (t1 - t0, t2 - t1, t3 - t2, t4 - t3, t5 - t4, t6 - t5), strict=True):
+            spent[name] += seconds
+    return spent
+
+
+def learner():
+    rng = np.random.default_rng(0)
+    model = Sequential([Dense(784, 100, rng=rng), ReLU(), Dense(100, 10, rng=rng), Sigmoid()])
+    return model, SparseCrossEntropy(), Adam(model)
+
+
+def main():
+    x, y = load()
+    as_it_is, with_dx, with_denormals = learner(), learner(), learner()
+    with_dx[0].layers[0].needs_dx = True
+    with_denormals[2].negligible = 0.0
+    for each in (as_it_is, with_dx, with_denormals):
+        whole_epoch(*each, x, y)  # warm, and with moments that had time to decay
+
+    seconds = defaultdict(list)
+    for _ in range(REPEATS):
+        seconds["bare matrix products"].append(bare_products(as_it_is[0], x))
+        seconds["fit"].append(whole_epoch(*as_it_is, x, y))
+        for name, spent in parts_of_an_epoch(*as_it_is, x, y).items():
+            seconds[f"  {name}"].append(spent)
+        seconds["fit, also the images' dx"].append(whole_epoch(*with_dx, x, y))
+        seconds["fit, denormals kept"].append(whole_epoch(*with_denormals, x, y))
+
+    floor = statistics.median(seconds["bare matrix products"])
+    steps = -(-len(x) // BATCH_SIZE)
+    print(f"{'median of ' + str(REPEATS):<26}{'s/epoch':>9}{'us/step':>9}{'x floor':>9}{'from':>9}{'to':>9}")
+    for name, values in seconds.items():
+        median = statistics.median(values)
+        print(
+            f"{name:<26}{median:>9.3f}{1e6 * median / steps:>9.1f}{median / floor:>9.2f}{min(values):>9.3f}"
+            f"{max(values):>9.3f}"
+        )
+
+
+if __name__ == "__main__":
+    support.run(main)
