@@ -6,5 +6,5 @@
 - ``idx``       the file format: bytes to array and back
 - ``download``  getting a file from the first mirror that has it, whole and verified, or not at all
 - ``dataset``   a data set is a table of mirrors and files; where its cache lies
-- ``mnist``     that table for MNIST
+- ``mnist``, ``fashion_mnist``, ``kmnist``   the tables; ``python -m datasets NAME`` downloads and verifies one
 """

@@ -1,4 +1,4 @@
-"""What a training step costs, part by part, beside its floor: the bare matrix products.
+"""What a training step costs, part by part, beside its floor, the bare matrix products; and what loading costs.
 
     python -m demos.costs
 
@@ -6,6 +6,7 @@
 compared in turns; the table shows medians. Results depend on the machine, their ratios much less.
 """
 
+import gzip
 import statistics
 import time
 from collections import defaultdict
@@ -13,6 +14,7 @@ from collections import defaultdict
 import numpy as np
 
 from datasets import mnist
+from datasets.dataset import NAMES, cache_dir
 from datasets.download import DownloadError
 from demos import support
 from nnscratch import Adam, Dense, ReLU, Sequential, Sigmoid, SparseCrossEntropy, batches, fit
@@ -78,6 +80,20 @@ def parts_of_an_epoch(model, loss, optimizer, x, y):
     return spent
 
 
+def bare_unpacking():
+    """What loading the full MNIST cannot do without: unpack the four files and see the bytes as arrays."""
+    start = time.perf_counter()
+    for name in NAMES:
+        np.frombuffer(gzip.decompress((cache_dir() / "mnist" / f"{name}.gz").read_bytes()), np.uint8)
+    return time.perf_counter() - start
+
+
+def whole_loading():
+    start = time.perf_counter()
+    mnist.load_data()
+    return time.perf_counter() - start
+
+
 def learner():
     rng = np.random.default_rng(0)
     model = Sequential([Dense(784, 100, rng=rng), ReLU(), Dense(100, 10, rng=rng), Sigmoid()])
@@ -110,6 +126,11 @@ def main():
             f"{name:<26}{median:>9.3f}{1e6 * median / steps:>9.1f}{median / floor:>9.2f}{min(values):>9.3f}"
             f"{max(values):>9.3f}"
         )
+
+    if not mnist.MNIST.missing(cache_dir() / "mnist"):
+        pairs = [(bare_unpacking(), whole_loading()) for _ in range(15)]
+        bare, whole = (statistics.median(times) for times in zip(*pairs, strict=True))
+        print(f"\nloading MNIST: {whole:.3f} s, bare gzip and frombuffer {bare:.3f} s, ratio {whole / bare:.2f}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from datasets import mnist
 from datasets.dataset import DatasetError
-from datasets.download import DownloadError
+from datasets.download import CacheError, DownloadError
 from nnscratch import Callback
 from nnscratch.files import replacing
 
@@ -24,7 +24,7 @@ def run(main):
         # busy process on the machine the two threads wait for each other most of the time.
         with threadpool_limits(limits=1, user_api="blas"):
             main()
-    except (DatasetError, DownloadError, PermissionError, FloatingPointError) as error:
+    except (CacheError, DatasetError, DownloadError, PermissionError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted")

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ import pytest
 
 import demos.mnist
 from datasets import mnist
-from datasets.dataset import Dataset
 from demos import support
 from nnscratch import Dense, Sequential, Sigmoid
 
@@ -32,7 +32,7 @@ def run(*arguments, **environment):
 @pytest.fixture
 def offline(monkeypatch, tmp_path):
     """No mirror can be reached, and nothing is cached."""
-    monkeypatch.setattr(mnist, "MNIST", Dataset("mnist", ("http://127.0.0.1:9/",), mnist.MNIST.files))
+    monkeypatch.setattr(mnist, "load_data", partial(mnist.load_data, mirrors=["http://127.0.0.1:9/"]))
     monkeypatch.setenv("NNSCRATCH_DATA", str(tmp_path / "empty"))
 
 

