@@ -15,7 +15,9 @@ class Differentiable:
         def __getattr__(self, name: str) -> Any:  # reached only when there is no such attribute
             if name.startswith("__"):
                 raise AttributeError(name)  # Python itself, asking what this object can do
-            raise StaleBackwardError(f"{self!r} has no '{name}': call forward on the batch before backward reads it")
+            raise StaleBackwardError(
+                f"{self!r} has no attribute '{name}': is it misspelt, or does backward read it before a forward set it?"
+            )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

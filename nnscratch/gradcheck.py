@@ -26,6 +26,7 @@ SAMPLE = 100  # entries checked of an array that has more
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # the first over which the function is smooth is used
 ROUNDING = 16 * 2.0**-52  # relative error allowed to a sum of products in float64
 
+Named = list[tuple[str, Array]]
 Run = Callable[[Array], tuple[Any, Callable[[Array], list[Any]]]]  # x -> outputs, (dy -> gradients)
 
 
@@ -50,11 +51,12 @@ class Row:
     error: float
 
     def __str__(self) -> str:
-        line = f"{self.name:<12}{self.shape!s:<16}{self.checked:>7}{self.error:>16.1e}  "
+        line = f"{self.name:<16}{self.shape!s:<16}{self.checked:>7}{self.error:>16.1e}  "
         if self.error <= TOLERANCE:
             return line + "right"
-        place = f"{self.name}{self.entry}"
-        return line + f"WRONG\n    {place}: backward says {self.backward:.9g}, the slope is {self.slope:.9g}"
+        hint = " (added to the old gradient, not written over it?)" if math.isnan(self.backward) else ""
+        says = f"backward says {self.backward:.9g}{hint}, the slope is {self.slope:.9g}"
+        return f"{line}WRONG\n    {self.name}{self.entry}: {says}"
 
 
 @dataclass(frozen=True)
@@ -66,26 +68,42 @@ class Report:
 
     @property
     def largest_error(self) -> float:
-        return max(row.error for row in self.rows)
+        return float(np.max([row.error for row in self.rows]))  # NaN if any is
 
     def __str__(self) -> str:
-        head = f"{'gradient':<12}{'shape':<16}{'checked':>7}{'relative error':>16}"
+        head = f"{'gradient':<16}{'shape':<16}{'checked':>7}{'relative error':>16}"
         return "\n".join([self.subject, head, *map(str, self.rows)])
 
 
 def check_layer(layer: Layer, x: ArrayLike, *, rng: Rng = 0) -> Report:
-    """Check dx and the gradient of every parameter of a layer, in training mode, at the inputs x (N, ...)."""
+    """Check dx and the gradient of every parameter of a layer, in training mode, at the inputs x (N, ...).
+
+    Also that forward does not write into x, nor backward into dy, nor adds to the gradients that were there before.
+    """
+    rng = _independent(rng)
     layer = layer.astype(np.float64)
     layer.needs_dx = True
     for each in find(Layer, layer):
         each.training = True
+    for p in layer.parameters:
+        p.value += 0.1 * rng.standard_normal(p.value.shape)  # gains of 1 and biases of 0 hide mistakes
 
     def run(x: Array) -> tuple[Any, Callable[[Array], list[Any]]]:
-        twin = copy.deepcopy(layer)  # with its generator: what is random is the same in each run
-        y = twin.forward(x.copy())  # a copy, because y may be a view of it, as in Flatten, and x will be nudged
-        return y, lambda dy: [twin.backward(dy), *(p.grad for p in twin.parameters)]
+        twin, given = copy.deepcopy(layer), x.copy()  # with its generator: what is random is the same in each run
+        y = twin.forward(given)
+        _unchanged(f"{layer!r}: forward", "x", given, x)
 
-    return _check(repr(layer), run, x, ["x"], layer, rng)
+        def backward(dy: Array) -> list[Any]:
+            for p in twin.parameters:
+                p.grad[...] = np.nan
+            given = dy.copy()
+            dx = twin.backward(given)
+            _unchanged(f"{layer!r}: backward", "dy", given, dy)
+            return [dx, *(p.grad for p in twin.parameters)]
+
+        return y, backward
+
+    return _check(repr(layer), run, x, ["dx"], [(f"d{p.name}", p.value) for p in layer.parameters], rng)
 
 
 def check_loss(loss: Loss, outputs: ArrayLike, labels: ArrayLike, *, rng: Rng = 0) -> Report:
@@ -95,7 +113,7 @@ def check_loss(loss: Loss, outputs: ArrayLike, labels: ArrayLike, *, rng: Rng = 
         twin = copy.deepcopy(loss)
         return twin.forward(outputs, labels), lambda dy: [dy * twin.backward()]
 
-    return _check(repr(loss), run, outputs, ["outputs"], None, rng)
+    return _check(repr(loss), run, outputs, ["doutputs"], [], _independent(rng))
 
 
 def check_model(model: Sequential, loss: Loss, x: ArrayLike, labels: ArrayLike, *, rng: Rng = 0) -> Report:
@@ -107,23 +125,37 @@ def check_model(model: Sequential, loss: Loss, x: ArrayLike, labels: ArrayLike, 
         value = twin_loss.forward(twin.forward(x, training=True), labels)
 
         def backward(dy: Array) -> list[Any]:
+            twin.grad[:] = np.nan
             twin.backward(dy * twin_loss.backward())
             return [p.grad for p in twin.parameters]
 
         return value, backward
 
-    return _check(f"{model!r}, {loss!r}", run, x, [], model, rng)
+    parameters = [(f"layer {i} d{p.name}", p.value) for i, la in enumerate(model.layers) for p in la.parameters]
+    return _check(f"{model!r}, {loss!r}", run, x, [], parameters, _independent(rng))
 
 
-def _check(subject: str, run: Run, x: ArrayLike, inputs: list[str], owner: Any, rng: Rng) -> Report:
-    """Compare the gradients of the inputs so named and of the owner's parameters, where ``run`` is smooth."""
+def _independent(rng: Rng) -> np.random.Generator:
+    return np.random.default_rng(rng).spawn(1)[0]  # not the stream that x itself may come from, with the same seed
+
+
+def _unchanged(method: str, name: str, now: Array, before: Array) -> None:
+    if not np.array_equal(now, before):
+        raise GradientError(f"{method} changed its argument {name}: work on a new array, or on a copy")
+
+
+def _check(
+    subject: str, run: Run, x: ArrayLike, inputs: list[str], parameters: Named, rng: np.random.Generator
+) -> Report:
+    """Compare the gradients of x, if it has a name among inputs, and of the parameters, where ``run`` is smooth."""
     x = np.array(x, np.float64)
-    rng = np.random.default_rng(rng).spawn(1)[0]  # not the stream that x itself may come from, with the same seed
+    if not np.isfinite(x).all() or not (inputs or parameters):
+        raise ValueError(
+            f"{subject}: expected finite inputs and something to differentiate, got NaN, infinity or nothing"
+        )
     for _ in range(10):
-        arrays = [(name, x) for name in inputs]
-        arrays += [(p.name, p.value) for p in (owner.parameters if owner else [])]
         try:
-            report = Report(subject, _compare(run, x, arrays, rng))
+            report = Report(subject, _compare(run, x, [(name, x) for name in inputs] + parameters, rng))
         except _KinkError:
             x = x + 1e-3 * rng.random(x.shape)
             continue
@@ -133,13 +165,13 @@ def _check(subject: str, run: Run, x: ArrayLike, inputs: list[str], owner: Any, 
     raise GradientError(f"{subject}: expected inputs near which the gradient exists, got none in 10 tries")
 
 
-def _compare(run: Run, x: Array, arrays: list[tuple[str, Array]], rng: np.random.Generator) -> list[Row]:
+def _compare(run: Run, x: Array, arrays: Named, rng: np.random.Generator) -> list[Row]:
     y, backward = run(x)
     dy = rng.standard_normal(np.shape(y))
     worst = []
     for (name, array), gradient in zip(arrays, backward(dy), strict=True):
         if np.shape(gradient) != array.shape:
-            raise GradientError(f"d{name}: expected shape {array.shape} like {name}, got {np.shape(gradient)}")
+            raise GradientError(f"{name}: expected shape {array.shape}, got {np.shape(gradient)}")
         entries = rng.permutation(array.size)[:SAMPLE]
         rows = []
         for i in entries:
@@ -148,7 +180,7 @@ def _compare(run: Run, x: Array, arrays: list[tuple[str, Array]], rng: np.random
             # What is smaller than the noise of the measured slope can only be right to that noise.
             error = abs(found - slope) / max(abs(found), abs(slope), noise / TOLERANCE, 1e-300)
             place = [int(k) for k in np.unravel_index(i, array.shape)]
-            rows.append(Row(f"d{name}", array.shape, len(entries), place, found, slope, error))
+            rows.append(Row(name, array.shape, len(entries), place, found, slope, error))
         worst.append(max(rows, key=lambda row: (math.isnan(row.error), row.error)))
     return worst
 

@@ -21,6 +21,12 @@ class Loss(Differentiable):
         raise NotImplementedError(f"{self!r} needs a method backward(self)")
 
 
+def _as_outputs(outputs: Array) -> Array:
+    if np.ndim(outputs) != 2 or np.shape(outputs)[0] < 1 or np.shape(outputs)[1] < 2 or outputs.dtype.kind != "f":
+        raise ValueError(f"expected outputs (N, C) as floats for 2 or more classes, got shape {np.shape(outputs)}")
+    return outputs
+
+
 class CrossEntropy(Loss):
     """L = -(1/N) sum_n sum_k t_nk log q_nk, where q is each row of outputs divided by its sum S.
 
@@ -46,17 +52,21 @@ class CrossEntropy(Loss):
         self.epsilon = epsilon
 
     def forward(self, outputs: Array, labels: ArrayLike) -> float:
-        self.t = np.asarray(labels, outputs.dtype)
-        if self.t.shape != outputs.shape:
+        outputs, t = _as_outputs(outputs), np.asarray(labels, float)
+        if t.shape != outputs.shape or not np.allclose(t.sum(axis=-1), 1, atol=1e-3) or t.min() < 0:
             raise ValueError(
-                f"expected a one-hot row of labels for each row of the outputs {outputs.shape}, got {self.t.shape}: "
-                "integer labels go with SparseCrossEntropy"
+                f"expected labels as one-hot rows or distributions like the outputs {outputs.shape}, got shape "
+                f"{t.shape} or rows that do not sum to 1: integer labels go with SparseCrossEntropy"
             )
+        return self._forward(outputs, t)
+
+    def _forward(self, outputs: Array, t: Array) -> float:
         if outputs.min() < 0:
             raise ValueError(
                 f"expected scores of at least 0, got {outputs.min()}: end the model with Softmax() or Sigmoid(), or "
                 "use SoftmaxCrossEntropy() on logits"
             )
+        self.t = t.astype(outputs.dtype, copy=False)
         total = outputs.sum(axis=1, keepdims=True)  # S (N, 1)
         # Rows so small that 1 / (epsilon S) would overflow count as zeros: over infinity, q and its gradient are 0.
         smallest = float(np.finfo(outputs.dtype).tiny) / self.epsilon
@@ -80,7 +90,9 @@ class SparseCrossEntropy(CrossEntropy):
     """
 
     def forward(self, outputs: Array, labels: ArrayLike) -> float:
-        return super().forward(outputs, one_hot(labels, outputs.shape[1], outputs.dtype))
+        outputs = _as_outputs(outputs)
+        labels = as_labels(labels, outputs.shape[1], len(outputs))
+        return self._forward(outputs, one_hot(labels, outputs.shape[1], outputs.dtype))
 
 
 class SoftmaxCrossEntropy(Loss):
@@ -99,6 +111,7 @@ class SoftmaxCrossEntropy(Loss):
     """
 
     def forward(self, outputs: Array, labels: ArrayLike) -> float:
+        outputs = _as_outputs(outputs)
         self.y = as_labels(labels, outputs.shape[1], len(outputs))
         shifted = outputs - outputs.max(axis=1, keepdims=True)
         self.log_p: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

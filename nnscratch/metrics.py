@@ -45,8 +45,7 @@ def accuracy(scores: Array, labels: ArrayLike) -> float:
     truth = np.asarray(labels)
     if truth.shape == scores.shape:
         truth = truth.argmax(axis=1)
-    if truth.shape != scores.shape[:1]:  # (N,) == (N, 1) would compare every pair
-        raise ValueError(f"expected {len(scores)} labels, got shape {truth.shape}: use labels.ravel() on a column")
+    truth = as_labels(truth, scores.shape[1], len(scores))  # or (N,) == (N, 1) would compare every pair
     return float(np.mean(scores.argmax(axis=1) == truth))
 
 

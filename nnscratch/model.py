@@ -28,9 +28,9 @@ class Sequential(InPlace):
     grad: Array
 
     def __init__(self, layers: Iterable[Layer]) -> None:
-        self.layers = list(layers)
+        self.layers = tuple(layers)  # not a list: a layer put in later would not be in theta
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
-            raise TypeError(f"expected a list of layers such as [Dense(784, 10)], got {self.layers}")
+            raise TypeError(f"expected a list of layers such as [Dense(784, 10)], got {list(self.layers)}")
         if len({id(layer) for layer in self.layers}) < len(self.layers):
             raise ValueError("expected different layers, got one of them twice: build one for each place")
         self.parameters = find(Parameter, self.layers)
@@ -80,6 +80,7 @@ class Sequential(InPlace):
         """The outputs for any number of rows, in a fresh array."""
         if batch_size < 1:
             raise ValueError(f"expected batch_size of at least 1, got {batch_size}")
+        x = np.asarray(x)
         outputs = [self.forward(x[i : i + batch_size]) for i in range(0, max(len(x), 1), batch_size)]
         self._output_shape = None  # the layers remember the last batch of these, not the one a backward is for
         return np.concatenate(outputs)
@@ -103,7 +104,7 @@ class Sequential(InPlace):
         return type(self), (self.layers,)  # a copy is built anew: its layers see its own theta
 
     def __repr__(self) -> str:
-        return f"Sequential({self.layers})"
+        return f"Sequential({list(self.layers)})"
 
     def summary(self) -> str:
         """A table of the layers with their output shapes and numbers of parameters."""
@@ -126,8 +127,11 @@ class Sequential(InPlace):
         expected, got = [p.value.shape for p in self.parameters], [np.shape(w) for w in weights]
         if got != expected:
             raise ValueError(f"expected weights of shapes {expected}, got {got}: build the model they belong to")
-        for p, w in zip(self.parameters, weights, strict=True):
-            p.value[...] = w
+        arrays = [
+            np.asarray(w, self.theta.dtype) for w in weights
+        ]  # all of them first: what cannot be is an error here
+        for p, array in zip(self.parameters, arrays, strict=True):
+            p.value = array
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all parameters to one ``.npz`` file, at once or not at all."""

@@ -16,7 +16,7 @@ class Optimizer:
     def __init__(self, model: Sequential, learning_rate: float) -> None:
         if not model.parameters:
             raise ValueError("expected a model with parameters, got none to train: add a Dense layer")
-        _expect(learning_rate > 0, "learning_rate > 0", learning_rate)
+        _expect(0 < learning_rate < math.inf, "learning_rate > 0 and finite", learning_rate)
         self.model, self.learning_rate = model, learning_rate
 
     def step(self) -> None:
@@ -71,7 +71,7 @@ class Adam(Optimizer):
         super().__init__(model, learning_rate)
         _expect(0 <= beta_1 < 1, "beta_1 in [0, 1)", beta_1)
         _expect(0 <= beta_2 < 1, "beta_2 in [0, 1)", beta_2)
-        _expect(epsilon > 0, "epsilon > 0", epsilon)
+        _expect(0 < epsilon < math.inf, "epsilon > 0 and finite", epsilon)
         _expect(weight_decay >= 0, "weight_decay >= 0", weight_decay)
         self.beta_1, self.beta_2, self.epsilon, self.weight_decay = beta_1, beta_2, epsilon, weight_decay
         self.t = 0

@@ -1,6 +1,7 @@
 """Training: batches, the loop over them, and what happens between epochs."""
 
 import math
+import operator
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -75,7 +76,7 @@ def batches(
     x, y = np.asarray(x), np.asarray(y)
     if len(x) != len(y) or len(x) == 0:
         raise ValueError(f"expected as many labels as rows of data, and some, got {len(y)} and {len(x)}")
-    if batch_size < 1:
+    if operator.index(batch_size) < 1:
         raise ValueError(f"expected batch_size of at least 1, got {batch_size}")
     order = np.random.default_rng(rng).permutation(len(x)) if shuffle else np.arange(len(x))
     picks = (order[start : start + batch_size] for start in range(0, len(x), batch_size))
@@ -105,7 +106,7 @@ def fit(
     """
     if optimizer.model is not model:
         raise ValueError("expected the optimizer of this model, got one of another: build it with Adam(model)")
-    if epochs < 1:
+    if operator.index(epochs) < 1:
         raise ValueError(f"expected epochs of at least 1, got {epochs}")
     x, y, rng = np.asarray(x), np.asarray(y), np.random.default_rng(rng)
     if validation_split:
@@ -118,6 +119,8 @@ def fit(
         x, y, validation_data = x[:split], y[:split], (x[split:], y[split:])
     history: History = {"loss": [], "accuracy": []}
     if validation_data is not None:
+        if len(validation_data) != 2:
+            raise ValueError(f"expected validation_data as a pair (x, y), got {len(validation_data)} of them")
         history |= {"val_loss": [], "val_accuracy": []}
     for callback in callbacks:
         callback.on_train_begin(model, epochs, math.ceil(len(x) / batch_size))

@@ -9,6 +9,7 @@ from nnscratch import (
     Dropout,
     GradientError,
     Layer,
+    Parameter,
     ReLU,
     Sequential,
     Sigmoid,
@@ -82,7 +83,7 @@ def test_a_gradient_of_the_wrong_shape(rng):
         def backward(self, dy):
             return dy.sum(axis=0)
 
-    with pytest.raises(GradientError, match=r"dx: expected shape \(3, 4\) like x, got \(4,\)"):
+    with pytest.raises(GradientError, match=r"dx: expected shape \(3, 4\), got \(4,\)"):
         check_layer(Row(), rng.standard_normal((3, 4)))
 
 
@@ -127,6 +128,57 @@ def test_the_layer_itself_is_not_touched(rng):
     assert model.theta.dtype == np.float32
     assert not model.grad.any()
     assert layer.needs_dx is False
+
+
+def test_a_gradient_that_is_added_up(rng):
+    class Accumulating(Dense):
+        def backward(self, dy):
+            self.W.grad += self.x.T @ dy
+            self.b.grad = dy.sum(axis=0)
+            return dy @ self.W.value.T
+
+    with pytest.raises(GradientError, match=r"dW.*WRONG\n.*added to the old gradient"):
+        check_layer(Accumulating(2, 3, rng=0), rng.standard_normal((4, 2)))
+
+
+def test_arguments_that_are_written_into(rng):
+    def forward(self, x):
+        x -= x.mean()
+        return x
+
+    def backward(self, dy):
+        dy *= 1 - self.y**2
+        return dy
+
+    with pytest.raises(GradientError, match="forward changed its argument x"):
+        check_layer(wrong_layer(Tanh, forward=forward)(), rng.standard_normal((3, 4)))
+    with pytest.raises(GradientError, match="backward changed its argument dy"):
+        check_layer(wrong_layer(Tanh, backward=backward)(), rng.standard_normal((3, 4)))
+
+
+def test_a_gain_that_is_forgotten_shows_although_it_starts_at_1(rng):
+    class Scale(Layer):
+        def __init__(self):
+            self.gain = Parameter(np.ones(4))
+
+        def forward(self, x):
+            self.x = x
+            return x * self.gain.value
+
+        def backward(self, dy):
+            self.gain.grad = (dy * self.x).sum(axis=0)
+            return dy
+
+    with pytest.raises(GradientError, match=r"dx .*WRONG"):
+        check_layer(Scale(), rng.standard_normal((3, 4)))
+
+
+def test_nothing_to_check(rng):
+    for x in (np.full((2, 2), np.nan), np.full((2, 2), np.inf)):
+        with pytest.raises(ValueError, match="expected finite inputs"):
+            check_layer(Tanh(), x)
+    with pytest.raises(ValueError, match="something to differentiate"):
+        check_model(Sequential([Tanh()]), SoftmaxCrossEntropy(), np.ones((2, 2)), [0, 1])
 
 
 def wrong_loss(factor):
@@ -175,9 +227,7 @@ def test_a_wrong_layer_inside_a_model_is_caught(rng):
     model = Sequential([Dense(5, 4, rng=0), Tanh(), Transposed(4, 4, rng=1), Softmax()])
     with pytest.raises(GradientError) as caught:
         check_model(model, SparseCrossEntropy(), rng.standard_normal((6, 5)), rng.integers(0, 4, 6))
-    assert [line.split()[-1] for line in str(caught.value).splitlines()[2:] if line[0] == "d"] == [
-        "right",
-        "right",
-        "WRONG",
-        "right",
-    ]
+    rows = [line.split() for line in str(caught.value).splitlines() if line.startswith("layer")]
+    assert [(row[1], row[2], row[-1]) for row in rows] == [
+        ("0", "dW", "right"), ("0", "db", "right"), ("2", "dW", "WRONG"), ("2", "db", "right"),
+    ]  # fmt: skip

@@ -101,7 +101,7 @@ def test_gradients_are_overwritten(make, shape, rng):
 
 @every_layer
 def test_backward_before_forward_is_refused(make, shape):
-    with pytest.raises(StaleBackwardError, match="call forward on the batch before backward"):
+    with pytest.raises(StaleBackwardError, match="does backward read it before a forward set it"):
         make().backward(np.ones((5, 3)))
 
 

@@ -45,7 +45,7 @@ def test_gradient(loss, seed):
 
 @every_loss
 def test_backward_first_is_refused(loss):
-    with pytest.raises(StaleBackwardError, match="call forward"):
+    with pytest.raises(StaleBackwardError, match="before a forward set it"):
         loss().backward()
 
 

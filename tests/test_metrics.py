@@ -55,7 +55,7 @@ def test_accuracy():
     scores = np.array([[0.1, 0.9], [0.8, 0.2], [0.7, 0.3]])
     assert accuracy(scores, np.array([1, 0, 1])) == 2 / 3
     assert accuracy(scores, one_hot([1, 0, 1], 2)) == 2 / 3
-    with pytest.raises(ValueError, match=r"expected 3 labels, got shape \(3, 1\)"):
+    with pytest.raises(ValueError, match=r"expected integer labels of shape \(N,\), got \(3, 1\)"):
         accuracy(scores, np.array([[1], [0], [1]]))
 
 

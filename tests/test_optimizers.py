@@ -110,14 +110,14 @@ def test_defaults_are_keras():
 @pytest.mark.parametrize(
     ("kind", "arguments", "message"),
     [
-        (SGD, {"learning_rate": 0}, "expected learning_rate > 0, got 0"),
-        (Adam, {"learning_rate": -1}, "expected learning_rate > 0, got -1"),
-        (Adam, {"learning_rate": float("nan")}, "expected learning_rate > 0, got nan"),
+        (SGD, {"learning_rate": 0}, "expected learning_rate > 0 and finite, got 0"),
+        (Adam, {"learning_rate": -1}, "expected learning_rate > 0 and finite, got -1"),
+        (Adam, {"learning_rate": float("nan")}, "expected learning_rate > 0 and finite, got nan"),
         (SGD, {"momentum": 1}, r"expected momentum in \[0, 1\), got 1"),
         (SGD, {"weight_decay": -0.1}, "expected weight_decay >= 0, got -0.1"),
         (Adam, {"beta_1": 1.0}, r"expected beta_1 in \[0, 1\), got 1.0"),
         (Adam, {"beta_2": -0.1}, r"expected beta_2 in \[0, 1\), got -0.1"),
-        (Adam, {"epsilon": 0}, "expected epsilon > 0, got 0"),
+        (Adam, {"epsilon": 0}, "expected epsilon > 0 and finite, got 0"),
         (Adam, {"weight_decay": -1}, "expected weight_decay >= 0, got -1"),
     ],
 )
