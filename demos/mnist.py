@@ -112,7 +112,6 @@ def main(arguments=None):
             callbacks=[support.ProgressBar(options.quiet)], verbose=0 if options.quiet else 1,
         )  # fmt: skip
         seconds = time.perf_counter() - start
-        interrupted = len(history["loss"]) < epochs
 
         # 5. Evaluate on images that were never trained on.
         test_loss, test_accuracy = evaluate(model, loss, x_test, y_test)
@@ -125,7 +124,16 @@ def main(arguments=None):
         )
         report.say(classification_report(y_test, predicted))
 
-        # 6. Look at it. How sure the model is: its largest score as a share of all ten.
+        # 6. Keep it.
+        report.save(f"{name}/weights.npz", model.save_weights)
+        report.save_json(f"{name}/history.json", history)
+        report.interrupted = len(history["loss"]) < epochs
+        report.row(
+            name, parameters=model.theta.size, history=history, test_accuracy=test_accuracy, test_loss=test_loss,
+            seconds=seconds,
+        )  # fmt: skip
+
+        # 7. Look at it. How sure the model is: its largest score as a share of all ten.
         confidence = scores.max(axis=1) / scores.sum(axis=1).clip(1e-30)
         matrix = confusion_matrix(y_test, predicted, 10)
         few = rng.permutation(len(images))[:24]
@@ -134,34 +142,29 @@ def main(arguments=None):
         W = model.parameters[0].value
         units = mnist.CLASS_NAMES if W.shape[1] == 10 else ()
 
+        pictures = {
+            "confusion": plots.confusion(
+                matrix, mnist.CLASS_NAMES, report.title(f"{title}: accuracy {test_accuracy:.4f}")
+            ),
+            "predictions": plots.predictions(
+                images[few], y_test[few], predicted[few], confidence[few],
+                report.title(f"{title}: random predictions (share of the scores)"),
+            ),
+            "mistakes": plots.predictions(
+                images[worst], y_test[worst], predicted[worst], confidence[worst],
+                report.title(f"{title}: its most confident mistakes (share of the scores)"),
+            ),
+            "weights": plots.weights(W, (28, 28), report.title(f"{title}: first-layer weights"), units),
+        }  # fmt: skip
         if history["loss"]:
-            report.save_figure(f"{name}/curves.png", plots.curves(history, report.title(title)))
-        report.save_figure(
-            f"{name}/confusion.png",
-            plots.confusion(matrix, mnist.CLASS_NAMES, report.title(f"{title}: accuracy {test_accuracy:.4f}")),
-        )
-        for file, rows, what in (
-            ("predictions", few, "random predictions"),
-            ("mistakes", worst, "its most confident mistakes"),
-        ):
-            picture = plots.predictions(
-                images[rows], y_test[rows], predicted[rows], confidence[rows], report.title(f"{title}: {what}")
-            )
-            report.save_figure(f"{name}/{file}.png", picture)
-        report.save_figure(
-            f"{name}/weights.png", plots.weights(W, (28, 28), report.title(f"{title}: first-layer weights"), units)
-        )
-        report.save(f"{name}/weights.npz", model.save_weights)
-        report.save_json(f"{name}/history.json", history)
-        report.row(
-            name, parameters=model.theta.size, history=history, test_accuracy=test_accuracy, test_loss=test_loss,
-            seconds=seconds,
-        )  # fmt: skip
-        if interrupted:
+            pictures["curves"] = plots.curves(history, report.title(title))
+        for picture, figure in pictures.items():
+            report.save_figure(f"{name}/{picture}.png", figure)
+        if report.interrupted:
             report.say("interrupted: what was trained so far is evaluated and saved, the other models are left out")
             break
 
-    # 7. Compare.
+    # 8. Compare.
     report.finish()
 
 

@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import shutil
 import sys
+import textwrap
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
@@ -10,7 +12,7 @@ from tqdm import tqdm
 
 from datasets import mnist
 from datasets.dataset import DatasetError
-from datasets.download import CacheError, DownloadError
+from datasets.download import DownloadError
 from nnscratch import Callback
 from nnscratch.files import replacing
 
@@ -24,7 +26,7 @@ def run(main):
         # busy process on the machine the two threads wait for each other most of the time.
         with threadpool_limits(limits=1, user_api="blas"):
             main()
-    except (CacheError, DatasetError, DownloadError, PermissionError, FloatingPointError) as error:
+    except (OSError, DatasetError, FloatingPointError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted")
@@ -95,7 +97,8 @@ class ProgressBar(Callback):
 
     def on_batch_end(self, loss, accuracy):
         if self.done == 0:
-            self.bar = tqdm(total=self.steps, unit="step", leave=False, disable=self.disable)
+            shape = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}, {remaining} left{postfix}"
+            self.bar = tqdm(total=self.steps, leave=False, disable=self.disable, bar_format=shape)
         if self.done % 50 == 0:
             self.bar.set_postfix_str(f"loss {loss:.4f}, accuracy {accuracy:.4f}", refresh=False)
         self.bar.update()
@@ -113,7 +116,8 @@ class Report:
     """What a run says: on the terminal, in ``report.txt``, and in files that are written whole or not at all."""
 
     def __init__(self, options):
-        self.options, self.sample, self.lines, self.rows = options, False, [], []
+        self.options, self.sample, self.interrupted, self.lines, self.rows = options, False, False, [], []
+        options.output.mkdir(parents=True, exist_ok=True)  # if that cannot be, better now than after the training
 
     def say(self, text):
         self.lines.append(text)
@@ -126,14 +130,15 @@ class Report:
     def on_sample(self, reason):
         """Say, quiet or not, that this is not the full MNIST."""
         self.sample = True
-        text = (
-            "NOT THE FULL MNIST: this run uses the sample in datasets/sample, the first 10,000 training and 2,000\n"
-            "test digits. Accuracies are lower than with all 60,000, and less certain.\n"
-            f"Reason: {reason}\n"
-            "For the full set: run again with a network connection, or copy the four files of MNIST into a folder\n"
-            "NAME/mnist and run with --data-dir NAME."
-        )
-        banner = "\n".join(["!" * 110, *(f"! {line}" for line in text.splitlines()), "!" * 110])
+        width = min(shutil.get_terminal_size().columns, 110)
+        text = f"""\
+NOT THE FULL MNIST: this run uses the sample in datasets/sample, the first 10,000 training and 2,000 test digits.
+Accuracies are lower than with all 60,000, and less certain.
+Reason: {reason}
+For the full set: run without --sample and with a network connection, or copy the four files of MNIST into a folder
+NAME/mnist and run with --data-dir NAME."""
+        lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width - 2, break_on_hyphens=False)]
+        banner = "\n".join(["!" * width, *(f"! {line}" for line in lines), "!" * width])
         self.lines.append(banner)
         print(banner)
 
@@ -165,10 +170,10 @@ class Report:
         self.save(name, write)
 
     def row(self, name, *, parameters, history, test_accuracy, test_loss, seconds):
+        epochs = f"{len(history['loss'])}{'+' if self.interrupted else ''}"
         train = f"{history['accuracy'][-1]:.4f}" if history["accuracy"] else "-"
         self.rows.append(
-            f"{name:<18}{parameters:>10,}{len(history['loss']):>8}{train:>10}{test_accuracy:>10.4f}{test_loss:>11.4f}"
-            f"{seconds:>9.1f}"
+            f"{name:<18}{parameters:>10,}{epochs:>8}{train:>10}{test_accuracy:>10.4f}{test_loss:>11.4f}{seconds:>9.1f}"
         )
 
     def finish(self):
@@ -176,8 +181,11 @@ class Report:
         self.section("comparison" + (" (on the sample, not the full MNIST)" if self.sample else ""))
         head = "model             parameters  epochs     train      test  test loss  seconds"
         note = "train: mean accuracy over the last epoch, while the weights changed; test: accuracy afterwards"
-        for line in [head, *self.rows, note]:
+        lines = [head, *self.rows, note]
+        if self.interrupted:
+            lines.append("+: interrupted within the next epoch; the models after it were not trained")
+        for line in lines:
             self.say(line)
         if self.options.quiet:
-            print("\n".join(self.lines[-len(self.rows) - 3 :]))
+            print("\n".join(self.lines[-len(lines) - 1 :]))
         self.save_text("report.txt", "\n".join(self.lines) + "\n")

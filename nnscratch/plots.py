@@ -4,6 +4,7 @@ They need no display and leave no global state. Blue and orange tell right from 
 colour vision can, and the text says it too. Install with ``pip install "nnscratch[demos]"``.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -65,7 +66,8 @@ def predictions(
     for ax, image, label, guess, share in zip(axes, images, labels, predicted, confidence, strict=False):
         right = label == guess
         ax.imshow(image, cmap="gray_r")
-        text = f"{guess}  ({share:.0%})" if right else f"{guess}  ({share:.0%})\nis a {label}"
+        sure = f"{math.floor(1000 * share) / 10:.1f}%"  # rounded down: no mistake is 100% sure
+        text = f"{guess}  ({sure})" if right else f"not {guess} ({sure})\nbut {label}"
         ax.set_title(text, fontsize=10, color=RIGHT if right else WRONG, fontweight="normal" if right else "bold")
         _frame(ax, RIGHT if right else WRONG, 1.0 if right else 3.0)
     return figure
@@ -91,7 +93,7 @@ def weights(W: NDArray[Any], shape: tuple[int, int], title: str, names: Iterable
         row, column = divmod(unit, columns)
         ax.text((column + 0.5) * (width + 2) - 1, row * (height + margin) + margin - 2, name, ha="center")
     ax.set_axis_off()
-    figure.colorbar(image, ax=ax, shrink=0.8, label="weight")
+    figure.colorbar(image, ax=ax, fraction=0.03, pad=0.01, label="weight")
     return figure
 
 

@@ -125,7 +125,7 @@ def test_ctrl_c_evaluates_and_saves_what_was_trained(tmp_path, monkeypatch, caps
     out = capsys.readouterr().out
     assert "interrupted in epoch 1: the model keeps the weights of this moment" in out
     assert "the other models are left out" in out
-    assert re.search(r"^one-layer +7,850 +0 +- +0\.\d+", out, re.MULTILINE)
+    assert re.search(r"^one-layer +7,850 +0\+ +- +0\.\d+", out, re.MULTILINE)
     assert sorted(p.name for p in (tmp_path / "one-layer").iterdir()) == sorted(
         [*FIGURES[1:], "weights.npz", "history.json"]
     )
