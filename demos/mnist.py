@@ -148,11 +148,11 @@ def main(arguments=None):
             ),
             "predictions": plots.predictions(
                 images[few], y_test[few], predicted[few], confidence[few],
-                report.title(f"{title}: random predictions (share of the scores)"),
+                report.title(f"{title}: random predictions\nthe digit, and its share of the scores"),
             ),
             "mistakes": plots.predictions(
                 images[worst], y_test[worst], predicted[worst], confidence[worst],
-                report.title(f"{title}: its most confident mistakes (share of the scores)"),
+                report.title(f"{title}: its most confident mistakes\nthe digit, and its share of the scores"),
             ),
             "weights": plots.weights(W, (28, 28), report.title(f"{title}: first-layer weights"), units),
         }  # fmt: skip

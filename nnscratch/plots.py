@@ -62,7 +62,7 @@ def predictions(
     images: NDArray[Any], labels: Sequence[Any], predicted: Sequence[Any], confidence: Sequence[float], title: str
 ) -> Figure:
     """Images with what the model takes them for and how sure it is: blue where right, orange and the truth if not."""
-    figure, axes = _grid(len(images), 6, title, height=1.5)
+    figure, axes = _grid(len(images), 6, title, height=1.65)
     for ax, image, label, guess, share in zip(axes, images, labels, predicted, confidence, strict=False):
         right = label == guess
         ax.imshow(image, cmap="gray_r")
@@ -101,7 +101,7 @@ def _grid(n: int, columns: int, title: str, height: float = 1.3) -> tuple[Figure
     """A figure with a small axes without ticks for each of n images."""
     columns = min(columns, max(n, 1))
     rows = max(-(-n // columns), 1)
-    figure = Figure(figsize=(max(1.05 * columns, 5.0), height * rows + 0.6), layout="constrained")
+    figure = Figure(figsize=(max(1.2 * columns, 5.0), height * rows + 0.8), layout="constrained")
     figure.suptitle(title)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for i, ax in enumerate(axes):
