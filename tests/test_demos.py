@@ -138,11 +138,14 @@ def test_a_real_ctrl_c(tmp_path):
     process = subprocess.Popen(
         [*command, "--output", str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     )
-    seen = b""
-    while b"epoch 1/" not in seen and process.poll() is None:
-        seen += process.stdout.read(1000)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    try:
+        seen = b""
+        while b"epoch 1/" not in seen and process.poll() is None:
+            seen += process.stdout.read(1000)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()  # if it would not stop
     assert process.returncode == 0, err
     assert b"interrupted in epoch" in seen + out
     assert (tmp_path / "one-layer" / "weights.npz").exists()
