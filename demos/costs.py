@@ -28,6 +28,7 @@ def load():
     try:
         (x, y), _ = mnist.load_data()
     except DownloadError:
+        print("NOT THE FULL MNIST: no mirror can be reached; 10,000 digits of the sample, six times over, stand in")
         (x, y), _ = mnist.load_sample()
         x, y = np.concatenate([x] * 6), np.concatenate([y] * 6)
     return x.reshape(-1, 784) / np.float32(255), y

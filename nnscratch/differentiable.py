@@ -16,7 +16,8 @@ class Differentiable:
             if name.startswith("__"):
                 raise AttributeError(name)  # Python itself, asking what this object can do
             raise StaleBackwardError(
-                f"{self!r} has no attribute '{name}': is it misspelt, or does backward read it before a forward set it?"
+                f"{type(self).__name__} has no attribute '{name}': is it misspelt, or does backward read it before a "
+                "forward set it?"
             )
 
     def __repr__(self) -> str:

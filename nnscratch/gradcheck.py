@@ -9,8 +9,7 @@ up to 0.001. All checks return a ``Report`` and raise GradientError when a relat
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,15 +18,12 @@ from nnscratch.initializers import Rng
 from nnscratch.layers import Layer, find
 from nnscratch.losses import Loss
 from nnscratch.model import Sequential
-from nnscratch.parameter import Array
+from nnscratch.parameter import Array, Parameter
 
 TOLERANCE = 1e-7  # relative error; right gradients are around 1e-10, wrong ones 1e-4 and worse
 SAMPLE = 100  # entries checked of an array that has more
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # the first over which the function is smooth is used
 ROUNDING = 16 * 2.0**-52  # relative error allowed to a sum of products in float64
-
-Named = list[tuple[str, Array]]
-Run = Callable[[Array], tuple[Any, Callable[[Array], list[Any]]]]  # x -> outputs, (dy -> gradients)
 
 
 class GradientError(AssertionError):
@@ -38,29 +34,17 @@ class _KinkError(Exception):
     """The function has no derivative here."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """The worst entry of one array: what backward says, the slope that was measured, and their relative error."""
+class Row(NamedTuple):
+    """The result for one array: the relative error of its worst entry, and what backward and the slope say there."""
 
     name: str
     shape: tuple[int, ...]
     checked: int
-    entry: list[int]
-    backward: float
-    slope: float
     error: float
-
-    def __str__(self) -> str:
-        line = f"{self.name:<16}{self.shape!s:<16}{self.checked:>7}{self.error:>16.1e}  "
-        if self.error <= TOLERANCE:
-            return line + "right"
-        hint = " (added to the old gradient, not written over it?)" if math.isnan(self.backward) else ""
-        says = f"backward says {self.backward:.9g}{hint}, the slope is {self.slope:.9g}"
-        return f"{line}WRONG\n    {self.name}{self.entry}: {says}"
+    worst: str
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """The result of a check; printed, it is a table."""
 
     subject: str
@@ -71,8 +55,14 @@ class Report:
         return float(np.max([row.error for row in self.rows]))  # NaN if any is
 
     def __str__(self) -> str:
-        head = f"{'gradient':<16}{'shape':<16}{'checked':>7}{'relative error':>16}"
-        return "\n".join([self.subject, head, *map(str, self.rows)])
+        lines = [self.subject, f"{'gradient':<16}{'shape':<16}{'checked':>7}{'relative error':>16}"]
+        for row in self.rows:
+            right = row.error <= TOLERANCE
+            lines.append(
+                f"{row.name:<16}{row.shape!s:<16}{row.checked:>7}{row.error:>16.1e}  {'right' if right else 'WRONG'}"
+            )
+            lines += [] if right else [f"    {row.worst}"]
+        return "\n".join(lines)
 
 
 def check_layer(layer: Layer, x: ArrayLike, *, rng: Rng = 0) -> Report:
@@ -80,108 +70,110 @@ def check_layer(layer: Layer, x: ArrayLike, *, rng: Rng = 0) -> Report:
 
     Also that forward does not write into x, nor backward into dy, nor adds to the gradients that were there before.
     """
-    rng = _independent(rng)
-    layer = layer.astype(np.float64)
-    layer.needs_dx = True
+    layer, rng = layer.astype(np.float64), _independent(rng)
     for each in find(Layer, layer):
-        each.training = True
+        each.training = each.needs_dx = True
     for p in layer.parameters:
         p.value += 0.1 * rng.standard_normal(p.value.shape)  # gains of 1 and biases of 0 hide mistakes
 
-    def run(x: Array) -> tuple[Any, Callable[[Array], list[Any]]]:
-        twin, given = copy.deepcopy(layer), x.copy()  # with its generator: what is random is the same in each run
+    def forward(twin: Layer, x: Array) -> Any:
+        given = x.copy()
         y = twin.forward(given)
-        _unchanged(f"{layer!r}: forward", "x", given, x)
+        if not np.array_equal(given, x):
+            raise GradientError(f"{layer!r}: forward changed its argument x: work on a new array")
+        return y
 
-        def backward(dy: Array) -> list[Any]:
-            for p in twin.parameters:
-                p.grad[...] = np.nan
-            given = dy.copy()
-            dx = twin.backward(given)
-            _unchanged(f"{layer!r}: backward", "dy", given, dy)
-            return [dx, *(p.grad for p in twin.parameters)]
+    def backward(twin: Layer, dy: Array) -> list[Any]:
+        given = dy.copy()
+        dx = twin.backward(given)
+        if not np.array_equal(given, dy):
+            raise GradientError(f"{layer!r}: backward changed its argument dy: work on a new array")
+        return [dx]
 
-        return y, backward
-
-    return _check(repr(layer), run, x, ["dx"], [(f"d{p.name}", p.value) for p in layer.parameters], rng)
+    names = ["dx", *(f"d{p.name}" for p in layer.parameters)]
+    return _check(layer, forward, backward, lambda twin: twin.parameters, x, names, rng)
 
 
 def check_loss(loss: Loss, outputs: ArrayLike, labels: ArrayLike, *, rng: Rng = 0) -> Report:
     """Check that ``loss.backward()`` is the gradient of the very number that ``loss.forward`` returns."""
-
-    def run(outputs: Array) -> tuple[Any, Callable[[Array], list[Any]]]:
-        twin = copy.deepcopy(loss)
-        return twin.forward(outputs, labels), lambda dy: [dy * twin.backward()]
-
-    return _check(repr(loss), run, outputs, ["doutputs"], [], _independent(rng))
+    return _check(
+        loss, lambda twin, x: twin.forward(x, labels), lambda twin, dy: [dy * twin.backward()], lambda twin: [],
+        outputs, ["doutputs"], _independent(rng),
+    )  # fmt: skip
 
 
 def check_model(model: Sequential, loss: Loss, x: ArrayLike, labels: ArrayLike, *, rng: Rng = 0) -> Report:
     """Check d loss / d theta: every parameter of a model, through all its layers and the loss."""
     model = model.astype(np.float64)
 
-    def run(x: Array) -> tuple[Any, Callable[[Array], list[Any]]]:
-        twin, twin_loss = copy.deepcopy((model, loss))
-        value = twin_loss.forward(twin.forward(x, training=True), labels)
+    def forward(twins: Any, x: Array) -> Any:
+        return twins[1].forward(twins[0].forward(x, training=True), labels)
 
-        def backward(dy: Array) -> list[Any]:
-            twin.grad[:] = np.nan
-            twin.backward(dy * twin_loss.backward())
-            return [p.grad for p in twin.parameters]
+    def backward(twins: Any, dy: Array) -> list[Any]:
+        twins[0].backward(dy * twins[1].backward())
+        return []
 
-        return value, backward
-
-    parameters = [(f"layer {i} d{p.name}", p.value) for i, la in enumerate(model.layers) for p in la.parameters]
-    return _check(f"{model!r}, {loss!r}", run, x, [], parameters, _independent(rng))
+    names = [f"layer {i} d{p.name}" for i, layer in enumerate(model.layers) for p in layer.parameters]
+    return _check((model, loss), forward, backward, lambda twins: twins[0].parameters, x, names, _independent(rng))
 
 
 def _independent(rng: Rng) -> np.random.Generator:
     return np.random.default_rng(rng).spawn(1)[0]  # not the stream that x itself may come from, with the same seed
 
 
-def _unchanged(method: str, name: str, now: Array, before: Array) -> None:
-    if not np.array_equal(now, before):
-        raise GradientError(f"{method} changed its argument {name}: work on a new array, or on a copy")
-
-
 def _check(
-    subject: str, run: Run, x: ArrayLike, inputs: list[str], parameters: Named, rng: np.random.Generator
-) -> Report:
-    """Compare the gradients of x, if it has a name among inputs, and of the parameters, where ``run`` is smooth."""
+    subject: Any, forward: Callable[[Any, Array], Any], backward: Callable[[Any, Array], list[Any]],
+    parameters: Callable[[Any], list[Parameter]], x: ArrayLike, names: list[str], rng: np.random.Generator,
+) -> Report:  # fmt: skip
+    """Check what backward returns, which is [dx] or [], and then the gradients of the parameters."""
     x = np.array(x, np.float64)
-    if not np.isfinite(x).all() or not (inputs or parameters):
+    if not np.isfinite(x).all() or not names:
         raise ValueError(
             f"{subject}: expected finite inputs and something to differentiate, got NaN, infinity or nothing"
         )
+
+    def outputs() -> Any:
+        # A copy, with its generators: what is random is the same each time. A copy of y too: it may be a view of x.
+        return np.array(forward(copy.deepcopy(subject), x))
+
     for _ in range(10):
+        twin = copy.deepcopy(subject)
+        dy = rng.standard_normal(np.shape(forward(twin, x)))
+        for p in parameters(twin):
+            p.grad[...] = np.nan  # what was there before must not matter
+        gradients = backward(twin, dy)
+        arrays = [x for _ in gradients] + [p.value for p in parameters(subject)]
+        gradients += [p.grad for p in parameters(twin)]
         try:
-            report = Report(subject, _compare(run, x, [(name, x) for name in inputs] + parameters, rng))
+            rows = [_compare(*each, outputs, dy, rng) for each in zip(names, arrays, gradients, strict=True)]
         except _KinkError:
-            x = x + 1e-3 * rng.random(x.shape)
+            x += 1e-3 * rng.random(x.shape)
             continue
+        report = Report(str(subject), rows)
         if not report.largest_error <= TOLERANCE:
             raise GradientError(str(report))
         return report
     raise GradientError(f"{subject}: expected inputs near which the gradient exists, got none in 10 tries")
 
 
-def _compare(run: Run, x: Array, arrays: Named, rng: np.random.Generator) -> list[Row]:
-    y, backward = run(x)
-    dy = rng.standard_normal(np.shape(y))
-    worst = []
-    for (name, array), gradient in zip(arrays, backward(dy), strict=True):
-        if np.shape(gradient) != array.shape:
-            raise GradientError(f"{name}: expected shape {array.shape}, got {np.shape(gradient)}")
-        entries = rng.permutation(array.size)[:SAMPLE]
-        rows = []
-        for i in entries:
-            slope, noise = _slope(lambda: np.array(run(x)[0]), array.reshape(-1), int(i), dy)
-            found = float(np.ravel(gradient)[i])
-            # What is smaller than the noise of the measured slope can only be right to that noise.
-            error = abs(found - slope) / max(abs(found), abs(slope), noise / TOLERANCE, 1e-300)
+def _compare(
+    name: str, array: Array, gradient: Any, outputs: Callable[[], Any], dy: Array, rng: np.random.Generator
+) -> Row:
+    """Compare some entries of one array's gradient with the slope of the outputs; report the worst of them."""
+    if np.shape(gradient) != array.shape:
+        raise GradientError(f"{name}: expected shape {array.shape}, got {np.shape(gradient)}")
+    worst = Row(name, array.shape, 0, -1.0, "")
+    entries = rng.permutation(array.size)[:SAMPLE]
+    for i in entries:
+        slope, noise = _slope(outputs, array.reshape(-1), int(i), dy)
+        found = float(np.ravel(gradient)[i])
+        # What is smaller than the noise of the measured slope can only be right to that noise.
+        error = abs(found - slope) / max(abs(found), abs(slope), noise / TOLERANCE, 1e-300)
+        if math.isnan(error) or error > worst.error:  # nothing is worse than NaN
             place = [int(k) for k in np.unravel_index(i, array.shape)]
-            rows.append(Row(name, array.shape, len(entries), place, found, slope, error))
-        worst.append(max(rows, key=lambda row: (math.isnan(row.error), row.error)))
+            hint = " (added to the old gradient, not written over it?)" if math.isnan(found) else ""
+            says = f"{name}{place}: backward says {found:.9g}{hint}, the slope is {slope:.9g}"
+            worst = Row(name, array.shape, len(entries), error, says)
     return worst
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from nnscratch.differentiable import Differentiable
 from nnscratch.initializers import Rng, glorot_uniform, zeros
-from nnscratch.parameter import Array, Parameter
+from nnscratch.parameter import Array, Parameter, expect
 
 T = TypeVar("T")
 
@@ -53,6 +53,10 @@ class Layer(Differentiable):
             vars(p).update(value=p.value.astype(dtype), grad=p.grad.astype(dtype))
         return twin
 
+    def __init_subclass__(cls) -> None:
+        if any(isinstance(value, Parameter) for value in vars(cls).values()):
+            raise TypeError(f"{cls.__name__}: expected each Parameter to be made in __init__, got one of the class")
+
     def __setattr__(self, name: str, new: Any) -> None:
         if isinstance(vars(self).get(name), Parameter):  # else the model would train a W that is no longer used
             raise AttributeError(f"{name} is a Parameter: assign to {name}.value")
@@ -63,12 +67,16 @@ class Layer(Differentiable):
 
 def find(kind: type[T], value: Any) -> list[T]:
     """Each object of a kind in a value, once: itself, those in lists and dicts, and in the attributes of layers."""
-    found = [value] if isinstance(value, kind) else []
-    inside = vars(value) if isinstance(value, Layer) else value
-    inside = inside.values() if isinstance(inside, dict) else inside
-    if isinstance(inside, list | tuple) or inside is not value:
-        found += [each for item in inside for each in find(kind, item)]
-    return list({id(each): each for each in found}.values())
+    found, seen, todo = [], set(), [value]
+    while todo:
+        each = todo.pop(0)
+        if id(each) not in seen:
+            seen.add(id(each))
+            found += [each] if isinstance(each, kind) else []
+            inside = vars(each) if isinstance(each, Layer) else each
+            inside = list(inside.values()) if isinstance(inside, dict) else inside
+            todo = [*inside, *todo] if isinstance(inside, list | tuple) else todo
+    return found
 
 
 class Dense(Layer):
@@ -94,8 +102,7 @@ class Dense(Layer):
 
     def __init__(self, n_in: int, n_out: int, *, rng: Rng = None, dtype: Any = np.float32) -> None:
         self.n_in, self.n_out = operator.index(n_in), operator.index(n_out)
-        if n_in < 1 or n_out < 1:
-            raise ValueError(f"expected n_in and n_out of at least 1, got {self!r}")
+        expect(n_in >= 1 and n_out >= 1, f"n_in and n_out of at least 1, got {self!r}")
         self.W = Parameter(glorot_uniform(n_in, n_out, rng=rng, dtype=dtype))
         self.b = Parameter(zeros(n_out, dtype=dtype))
 
@@ -134,9 +141,8 @@ class Dropout(Layer):
     """
 
     def __init__(self, rate: float, *, rng: Rng = None) -> None:
-        if not 0 <= rate < 1:
-            raise ValueError(f"expected a rate in [0, 1), got {rate}: 0.5 drops half of the inputs")
-        self.rate, self.rng = rate, np.random.default_rng(rng)
+        expect(0 <= rate < 1, f"a rate in [0, 1), got {rate}: 0.5 drops half of the inputs")
+        self.rate, self.rng = float(rate), np.random.default_rng(rng)
 
     def forward(self, x: Array) -> Array:
         self.mask: Array | float = 1.0

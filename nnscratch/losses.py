@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from nnscratch.differentiable import Differentiable
 from nnscratch.metrics import as_labels, one_hot
-from nnscratch.parameter import Array
+from nnscratch.parameter import Array, expect
 
 
 class Loss(Differentiable):
@@ -47,9 +47,8 @@ class CrossEntropy(Loss):
     """
 
     def __init__(self, epsilon: float = 1e-7) -> None:
-        if not 0 < epsilon < 0.5:
-            raise ValueError(f"expected epsilon between 0 and 0.5, got {epsilon}: the default is 1e-7")
-        self.epsilon = epsilon
+        expect(0 < epsilon < 0.5, f"epsilon between 0 and 0.5, got {epsilon}: the default is 1e-7")
+        self.epsilon = float(epsilon)
 
     def forward(self, outputs: Array, labels: ArrayLike) -> float:
         outputs, t = _as_outputs(outputs), np.asarray(labels, float)

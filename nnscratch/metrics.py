@@ -5,19 +5,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nnscratch.parameter import Array, Labels
+from nnscratch.parameter import Array, Labels, expect
 
 
 def as_labels(labels: ArrayLike, n_classes: int, n: int | None = None) -> Labels:
     """Labels as n integers (N,) from 0 to n_classes - 1. Errors: TypeError or ValueError that says why they are not."""
     labels = np.asarray(labels)
-    if n not in (None, len(labels)):
-        raise ValueError(f"expected {n} labels, one for each row, got {len(labels)}")
     if labels.ndim != 1:
         raise ValueError(
             f"expected integer labels of shape (N,), got {labels.shape}: use labels.ravel() on a column; on one-hot "
             "rows the loss CrossEntropy or labels.argmax(axis=1)"
         )
+    if n not in (None, len(labels)):
+        raise ValueError(f"expected {n} labels, one for each row, got {len(labels)}")
     if labels.dtype.kind not in "iu":
         raise TypeError(f"expected integer labels, got {labels.dtype}: use labels.astype(int)")
     if labels.size and not (labels.min() >= 0 and labels.max() < n_classes):
@@ -56,29 +56,28 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, n_classes: int) ->
     [[1, 0], [1, 1]]
     """
     truth, guess = (as_labels(each, n_classes).astype(np.intp) for each in (labels, predicted))
-    if len(truth) != len(guess):
-        raise ValueError(f"expected as many predictions as labels, {len(truth)}, got {len(guess)}")
+    expect(len(truth) == len(guess), f"as many predictions as labels, {len(truth)}, got {len(guess)}")
     return np.bincount(truth * n_classes + guess, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def classification_report(labels: ArrayLike, predicted: ArrayLike) -> str:
+def classification_report(labels: Labels, predicted: Labels) -> str:
     """Precision, recall and F1 of each class that occurs, as scikit-learn prints them.
 
     Precision: of those called k, the share that are k. Recall: of those that are k, the share called k. F1: their
     harmonic mean. Support: how many are k; "weighted avg" weighs by it, "macro avg" does not. No cases count as 0.
     """
-    both = np.concatenate([labels, predicted])
-    matrix = confusion_matrix(labels, predicted, int(both.max(initial=0)) + 1)
-    classes = np.unique(both)
-    right, support, called = np.diag(matrix)[classes], matrix.sum(axis=1)[classes], matrix.sum(axis=0)[classes]
+    classes, codes = np.unique(np.concatenate([labels, predicted]), return_inverse=True)
+    expect(codes.size > 0, "at least one label, got none")
+    matrix = confusion_matrix(codes[: len(labels)], codes[len(labels) :], len(classes))
+    right, support, called = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     scores = np.stack([right / called.clip(1), right / support.clip(1), 2 * right / (called + support)])  # (3, C)
-    n = int(support.sum())
+    n = len(labels)
 
     def row(name: object, values: ArrayLike, count: int) -> str:
         return f"{name:>12} " + "".join(f" {value:>9.2f}" for value in np.asarray(values)) + f" {count:>9}"
 
     lines = [" " * 13 + " precision    recall  f1-score   support", ""]
-    lines += [row(int(k), scores[:, i], support[i]) for i, k in enumerate(classes)]
+    lines += [row(k, scores[:, i], support[i]) for i, k in enumerate(classes)]
     lines += ["", f"{'accuracy':>12} {right.sum() / n:>30.2f} {n:>9}"]
     lines += [row("macro avg", scores.mean(axis=1), n), row("weighted avg", scores @ support / n, n)]
     return "\n".join(lines) + "\n"

@@ -2,7 +2,6 @@
 
 import copy
 import os
-import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike
 from nnscratch.differentiable import StaleBackwardError
 from nnscratch.files import replacing
 from nnscratch.layers import Layer, find
-from nnscratch.parameter import Array, InPlace, Parameter
+from nnscratch.parameter import Array, InPlace, Parameter, expect
 
 
 class Sequential(InPlace):
@@ -31,11 +30,11 @@ class Sequential(InPlace):
         self.layers = tuple(layers)  # not a list: a layer put in later would not be in theta
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise TypeError(f"expected a list of layers such as [Dense(784, 10)], got {list(self.layers)}")
-        if len({id(layer) for layer in self.layers}) < len(self.layers):
-            raise ValueError("expected different layers, got one of them twice: build one for each place")
+        different = len({id(layer) for layer in self.layers}) == len(self.layers)
+        expect(different, "different layers, got one of them twice: build one for each place")
         self.parameters = find(Parameter, self.layers)
-        if any(p.in_model for p in self.parameters):
-            raise ValueError("expected new layers, got one of another model: use copy.deepcopy(layer)")
+        new = not any(p.in_model for p in self.parameters)
+        expect(new, "new layers, got one of another model: use copy.deepcopy(layer)")
         dtype = min((p.value.dtype for p in self.parameters), key=lambda d: d.itemsize, default=np.dtype(np.float32))
         ends = np.cumsum([p.value.size for p in self.parameters], dtype=int)
         self.theta, self.grad = np.zeros((2, ends[-1] if self.parameters else 0), dtype)
@@ -45,14 +44,15 @@ class Sequential(InPlace):
         # Nobody reads the gradient of the data. The first layer with parameters need not compute it (a fifth of a
         # step is saved), and backward ends there.
         self._first = next((i for i, layer in enumerate(self.layers) if layer.parameters), 0)
-        for i, layer in enumerate(self.layers):
-            layer.needs_dx = i > self._first
         self._all_layers = find(Layer, self.layers)
+        for layer in self._all_layers:
+            layer.needs_dx = layer not in self.layers[: self._first + 1]
         self._output_shape: tuple[int, ...] | None = None  # of the forward that a backward may follow
         self._row_shape: tuple[int, ...] | None = None  # of one row of the data, as last seen
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """The outputs for a batch x (N, ...) of floats. ``training`` switches Dropout on."""
+        self._output_shape = None  # until all layers have run, they remember two different batches
         x = self._as_input(x)
         for layer in self._all_layers:
             layer.training = training
@@ -78,8 +78,7 @@ class Sequential(InPlace):
 
     def predict(self, x: Array, batch_size: int = 1000) -> Array:
         """The outputs for any number of rows, in a fresh array."""
-        if batch_size < 1:
-            raise ValueError(f"expected batch_size of at least 1, got {batch_size}")
+        expect(batch_size >= 1, f"batch_size of at least 1, got {batch_size}")
         x = np.asarray(x)
         outputs = [self.forward(x[i : i + batch_size]) for i in range(0, max(len(x), 1), batch_size)]
         self._output_shape = None  # the layers remember the last batch of these, not the one a backward is for
@@ -125,8 +124,7 @@ class Sequential(InPlace):
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Take over values in the order of ``get_weights``. Errors: ValueError for other shapes, and no change."""
         expected, got = [p.value.shape for p in self.parameters], [np.shape(w) for w in weights]
-        if got != expected:
-            raise ValueError(f"expected weights of shapes {expected}, got {got}: build the model they belong to")
+        expect(got == expected, f"weights of shapes {expected}, got {got}: build the model they belong to")
         arrays = [
             np.asarray(w, self.theta.dtype) for w in weights
         ]  # all of them first: what cannot be is an error here
@@ -141,14 +139,13 @@ class Sequential(InPlace):
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Take over the parameters that ``save_weights`` wrote. Errors: ValueError for another architecture or file."""
-        try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                weights = list(archive.values())
-        except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"{path}: expected a file of save_weights, got a foreign or damaged one: {error}"
-            ) from error
-        try:
-            self.set_weights(weights)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+        names = [f"{i}_{p.name}" for i, p in enumerate(self.parameters)]
+        with open(path, "rb") as file:
+            try:
+                with np.load(file, allow_pickle=False) as archive:
+                    expect(archive.files == names, f"{names}, got {archive.files}")
+                    self.set_weights([archive[name] for name in names])
+            except Exception as error:  # a damaged archive fails in a dozen ways
+                raise ValueError(
+                    f"{path}: expected a whole file of save_weights of this architecture: {error}"
+                ) from error

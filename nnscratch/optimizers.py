@@ -8,15 +8,15 @@ import math
 import numpy as np
 
 from nnscratch.model import Sequential
+from nnscratch.parameter import expect
 
 
 class Optimizer:
     """The contract: ``step()`` changes ``model.theta`` according to ``model.grad``."""
 
     def __init__(self, model: Sequential, learning_rate: float) -> None:
-        if not model.parameters:
-            raise ValueError("expected a model with parameters, got none to train: add a Dense layer")
-        _expect(0 < learning_rate < math.inf, "learning_rate > 0 and finite", learning_rate)
+        expect(len(model.parameters) > 0, "a model with parameters, got none to train: add a Dense layer")
+        expect(0 < learning_rate < math.inf, f"learning_rate > 0 and finite, got {learning_rate}")
         self.model, self.learning_rate = model, learning_rate
 
     def step(self) -> None:
@@ -35,17 +35,17 @@ class SGD(Optimizer):
         self, model: Sequential, learning_rate: float = 0.01, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
         super().__init__(model, learning_rate)
-        _expect(0 <= momentum < 1, "momentum in [0, 1)", momentum)
-        _expect(weight_decay >= 0, "weight_decay >= 0", weight_decay)
+        expect(0 <= momentum < 1, f"momentum in [0, 1), got {momentum}")
+        expect(weight_decay >= 0, f"weight_decay >= 0, got {weight_decay}")
         self.momentum, self.weight_decay = momentum, weight_decay
         self.velocity = np.zeros_like(model.theta)
 
     def step(self) -> None:
         theta = self.model.theta
         if self.weight_decay:
-            theta *= 1 - self.learning_rate * self.weight_decay
-        self.velocity *= self.momentum
-        self.velocity -= self.learning_rate * self.model.grad
+            theta *= 1 - float(self.learning_rate * self.weight_decay)
+        self.velocity *= float(self.momentum)
+        self.velocity -= float(self.learning_rate) * self.model.grad
         theta += self.velocity
 
 
@@ -69,21 +69,27 @@ class Adam(Optimizer):
         epsilon: float = 1e-7, weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__(model, learning_rate)
-        _expect(0 <= beta_1 < 1, "beta_1 in [0, 1)", beta_1)
-        _expect(0 <= beta_2 < 1, "beta_2 in [0, 1)", beta_2)
-        _expect(0 < epsilon < math.inf, "epsilon > 0 and finite", epsilon)
-        _expect(weight_decay >= 0, "weight_decay >= 0", weight_decay)
-        self.beta_1, self.beta_2, self.epsilon, self.weight_decay = beta_1, beta_2, epsilon, weight_decay
+        expect(0 <= beta_1 < 1, f"beta_1 in [0, 1), got {beta_1}")
+        expect(0 <= beta_2 < 1, f"beta_2 in [0, 1), got {beta_2}")
+        tiny = float(np.finfo(model.theta.dtype).tiny)
+        expect(
+            tiny <= epsilon < math.inf,
+            f"epsilon > 0 and finite, for {model.theta.dtype} at least {tiny:.1e}, got {epsilon}",
+        )
+        expect(weight_decay >= 0, f"weight_decay >= 0, got {weight_decay}")
+        self.beta_1, self.beta_2, self.epsilon = float(beta_1), float(beta_2), float(epsilon)
+        self.weight_decay = weight_decay
         self.t = 0
-        self.negligible = 1e4 * float(np.finfo(model.theta.dtype).tiny)
+        self.negligible = 1e4 * tiny
         self.m, self.v, self._scratch = np.zeros((3, model.theta.size), model.theta.dtype)
 
     def step(self) -> None:
         theta, grad, m, v, scratch = self.model.theta, self.model.grad, self.m, self.v, self._scratch
         self.t += 1
-        alpha = self.learning_rate * math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
+        # float(), here and below: an np.float64 would turn float32 arrays into slow float64 ones.
+        alpha = float(self.learning_rate) * math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
         if self.weight_decay:
-            theta *= 1 - self.learning_rate * self.weight_decay
+            theta *= 1 - float(self.learning_rate * self.weight_decay)
         # m and v are kept without their factors (1 - beta), which saves two passes of twelve; alpha and epsilon
         # take the factors over.
         root = math.sqrt(1 - self.beta_2)
@@ -102,8 +108,3 @@ class Adam(Optimizer):
             # Arithmetic on them is slow: setting them to 0 saves 2 % of a training step (demos.costs).
             m *= np.abs(m) > self.negligible
             v *= v > self.negligible
-
-
-def _expect(holds: bool, condition: str, got: float) -> None:
-    if not holds:
-        raise ValueError(f"expected {condition}, got {got}")

@@ -9,6 +9,12 @@ Array = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 
+def expect(holds: bool, what: str) -> None:
+    """Raise ValueError("expected " + what) unless it holds. For arguments that are checked once, not at every step."""
+    if not holds:
+        raise ValueError(f"expected {what}")
+
+
 class InPlace:
     """Assigning to an attribute that holds an array copies into that array: views of it never come loose."""
 

@@ -12,7 +12,7 @@ from nnscratch.losses import Loss
 from nnscratch.metrics import accuracy
 from nnscratch.model import Sequential
 from nnscratch.optimizers import Optimizer
-from nnscratch.parameter import Array
+from nnscratch.parameter import Array, expect
 
 History = dict[str, list[float]]
 
@@ -51,15 +51,13 @@ class EarlyStopping(Callback):
         self.best_theta: Array | None = None
 
     def on_epoch_end(self, model: Sequential, history: History) -> bool:
-        if self.monitor not in history:
-            raise ValueError(
-                f"expected monitor to be one of {list(history)}, got {self.monitor!r}: val_ needs validation"
-            )
+        known = list(history)
+        expect(self.monitor in known, f"monitor to be one of {known}, got {self.monitor!r}: val_ needs validation")
         value = history[self.monitor][-1] * (-1 if self.monitor.endswith("accuracy") else 1)
         self.wait += 1
         if value < self.best - self.min_delta:
             self.best, self.wait, self.best_theta = value, 0, model.theta.copy()
-        return self.wait >= max(self.patience, 1)
+        return self.wait >= max(self.patience, 1) and len(history[self.monitor]) > 1
 
     def on_train_end(self, model: Sequential) -> None:
         if self.restore_best_weights and self.best_theta is not None:
@@ -74,10 +72,8 @@ def batches(
     The caller's arrays are not touched. Errors: ValueError for arrays that do not fit together.
     """
     x, y = np.asarray(x), np.asarray(y)
-    if len(x) != len(y) or len(x) == 0:
-        raise ValueError(f"expected as many labels as rows of data, and some, got {len(y)} and {len(x)}")
-    if operator.index(batch_size) < 1:
-        raise ValueError(f"expected batch_size of at least 1, got {batch_size}")
+    expect(len(x) == len(y) > 0, f"as many labels as rows of data, and some, got {len(y)} and {len(x)}")
+    expect(operator.index(batch_size) >= 1, f"batch_size of at least 1, got {batch_size}")
     order = np.random.default_rng(rng).permutation(len(x)) if shuffle else np.arange(len(x))
     picks = (order[start : start + batch_size] for start in range(0, len(x), batch_size))
     return ((x[rows], y[rows]) for rows in picks)  # not "yield": the checks above are to run at the call
@@ -104,23 +100,23 @@ def fit(
     Errors: ValueError for arguments that do not fit together; FloatingPointError when the loss is NaN or infinite,
     before that step changes any weight.
     """
-    if optimizer.model is not model:
-        raise ValueError("expected the optimizer of this model, got one of another: build it with Adam(model)")
-    if operator.index(epochs) < 1:
-        raise ValueError(f"expected epochs of at least 1, got {epochs}")
+    expect(optimizer.model is model, "the optimizer of this model, got one of another: build it with Adam(model)")
+    expect(operator.index(epochs) >= 1, f"epochs of at least 1, got {epochs}")
+    expect(operator.index(batch_size) >= 1, f"batch_size of at least 1, got {batch_size}")
     x, y, rng = np.asarray(x), np.asarray(y), np.random.default_rng(rng)
     if validation_split:
         split = math.floor(len(x) * (1 - validation_split))
-        if validation_data is not None or not 0 < split < len(x):
-            raise ValueError(
-                f"expected validation_data, or a validation_split in (0, 1) that leaves rows to train on, got "
-                f"validation_split={validation_split} of {len(x)} rows{' and data' if validation_data else ''}"
-            )
+        expect(
+            validation_data is None and 0 < split < len(x),
+            f"validation_data, or a validation_split in (0, 1) that leaves rows to train on, got "
+            f"validation_split={validation_split} of {len(x)} rows",
+        )
         x, y, validation_data = x[:split], y[:split], (x[split:], y[split:])
     history: History = {"loss": [], "accuracy": []}
     if validation_data is not None:
-        if len(validation_data) != 2:
-            raise ValueError(f"expected validation_data as a pair (x, y), got {len(validation_data)} of them")
+        x_val, y_val = validation_data = (np.asarray(validation_data[0]), np.asarray(validation_data[1]))
+        batches(x_val, y_val)  # its checks, and one row's: before an epoch is spent, not after
+        evaluate(model, loss, x_val[:1], y_val[:1])
         history |= {"val_loss": [], "val_accuracy": []}
     for callback in callbacks:
         callback.on_train_begin(model, epochs, math.ceil(len(x) / batch_size))

@@ -1,7 +1,6 @@
 """Where data sets lie, what their tables say, and the sample that the checkout carries."""
 
 import importlib
-import os
 import re
 
 import numpy as np
@@ -13,11 +12,17 @@ from datasets.dataset import NAMES, cache_dir
 from datasets.download import DownloadError
 from tests.tiny import sha256
 
+needs_full_mnist = pytest.mark.skipif(
+    bool(mnist.MNIST.missing(cache_dir() / "mnist")), reason="needs the full MNIST, say in NNSCRATCH_DATA"
+)
+
 
 def test_where_the_cache_lies(monkeypatch, tmp_path):
     for name in ("NNSCRATCH_DATA", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    assert cache_dir() == tmp_path / ".cache" / "nnscratch"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
     assert cache_dir() == tmp_path / ".cache" / "nnscratch"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert cache_dir() == tmp_path / "xdg" / "nnscratch"
@@ -52,7 +57,7 @@ def test_the_sample_is_mnist():
     assert y_train[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
 
 
-@pytest.mark.skipif("NNSCRATCH_DATA" not in os.environ, reason="needs the full MNIST in NNSCRATCH_DATA")
+@needs_full_mnist
 def test_the_sample_is_the_beginning_of_the_full_set():
     for whole, part in zip(mnist.load_data(), mnist.load_sample(), strict=True):
         for a, b in zip(whole, part, strict=True):
@@ -64,7 +69,7 @@ def test_the_library_does_not_fall_back_on_the_sample(tmp_path):
         mnist.load_data(tmp_path, mirrors=["http://127.0.0.1:9/"])
 
 
-@pytest.mark.skipif("NNSCRATCH_DATA" not in os.environ, reason="needs the full MNIST in NNSCRATCH_DATA")
+@needs_full_mnist
 def test_loading_keeps_no_second_copy():
     """The images, their packed file, and nothing else of that size at any time."""
     import tracemalloc

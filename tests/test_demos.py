@@ -41,7 +41,7 @@ def test_xor():
     assert process.returncode == 0, process.stderr
     lines = process.stdout.decode("ascii").splitlines()
     assert lines[-4:] == ["[0, 0] -> 0", "[0, 1] -> 1", "[1, 0] -> 1", "[1, 1] -> 0"]
-    assert 20 <= len((ROOT / "demos" / "xor.py").read_text().splitlines()) <= 30
+    assert 20 <= len((ROOT / "demos" / "xor.py").read_text(encoding="utf-8").splitlines()) <= 30
 
 
 def test_all_models_on_the_sample_in_an_ascii_terminal(tmp_path):
@@ -56,7 +56,7 @@ def test_all_models_on_the_sample_in_an_ascii_terminal(tmp_path):
         assert re.search(rf"^{name} +[\d,]+ +1 +0\.\d+ +0\.\d+ +\d\.\d+ +\d+\.\d$", text, re.MULTILINE)
         for figure in FIGURES:
             assert (output / name / figure).read_bytes().startswith(b"\x89PNG")
-        history = json.loads((output / name / "history.json").read_text())
+        history = json.loads((output / name / "history.json").read_text(encoding="utf-8"))
         assert list(history) == ["loss", "accuracy"] + (["val_loss", "val_accuracy"] if split else [])
     assert (output / "digits.png").stat().st_size > 10_000
     for path in output.rglob("*.*"):
@@ -87,7 +87,7 @@ def test_same_seed_same_numbers_and_the_saved_weights_are_the_models(tmp_path, c
     for i, seed in enumerate("001"):
         arguments = ["--sample", "--model", "one-layer", "--epochs", "1", "--seed", seed, "--output", f"{tmp_path}/{i}"]
         demos.mnist.main(arguments)
-        losses.append(json.loads((tmp_path / str(i) / "one-layer" / "history.json").read_text()))
+        losses.append(json.loads((tmp_path / str(i) / "one-layer" / "history.json").read_text(encoding="utf-8")))
     assert losses[0] == losses[1] != losses[2]
     out = capsys.readouterr().out
     printed = float(re.findall(r"test accuracy (0\.\d+)", out)[0])
@@ -103,14 +103,46 @@ def test_options_reach_the_training(tmp_path):
         "--sample --model one-layer --variant a --epochs 2 --batch-size 100 --learning-rate 0.01 "
         f"--validation-split 0.3 --quiet --output {tmp_path}".split()
     )
-    history = json.loads((tmp_path / "one-layer" / "history.json").read_text())
+    history = json.loads((tmp_path / "one-layer" / "history.json").read_text(encoding="utf-8"))
     assert [len(values) for values in history.values()] == [2, 2, 2, 2]
-    report = (tmp_path / "report.txt").read_text()
+    report = (tmp_path / "report.txt").read_text(encoding="utf-8")
     assert "loss SoftmaxCrossEntropy()" in report
     # The sigmoid is not in the model, but the scores that are shown went through it.
-    scores = [float(s) for s in re.search(r"first test image, a 7: ([\d. ]+);", report).group(1).split()]
-    assert len(scores) == 10
-    assert all(0 <= s <= 1 for s in scores)
+    shown = [float(score) for score in re.search(r"first test image, a 7: ([\d. ]+);", report).group(1).split()]
+    model = Sequential([Dense(784, 10)])
+    model.load_weights(tmp_path / "one-layer" / "weights.npz")
+    _, (x_test, _) = mnist.load_sample()
+    z = model.predict(x_test[:1].reshape(1, -1) / np.float32(255))
+    np.testing.assert_allclose(shown, Sigmoid().forward(z)[0], atol=6e-4)
+
+
+def test_the_learning_rate_is_used(tmp_path):
+    losses = []
+    for rate in ("0.001", "0.0001"):
+        demos.mnist.main(
+            f"--sample --model one-layer --epochs 1 --quiet --learning-rate {rate} --output {tmp_path}".split()
+        )
+        history = json.loads((tmp_path / "one-layer" / "history.json").read_text(encoding="utf-8"))
+        losses.append(history["loss"][0])
+    assert losses[1] > losses[0] + 0.2  # a tenth of the steps' size gets less far
+
+
+def test_what_the_pictures_are_given(tmp_path, monkeypatch):
+    given = []
+    draw = demos.mnist.plots.predictions
+    monkeypatch.setattr(demos.mnist.plots, "predictions", lambda *args: given.append(args) or draw(*args))
+    demos.mnist.main(f"--sample --model one-layer --epochs 1 --quiet --output {tmp_path}".split())
+    _, (x_test, y_test) = mnist.load_sample()
+    for images, labels, predicted, confidence, title in given:
+        assert len(images) == len(labels) == len(predicted) == len(confidence) == 24
+        assert all(0.1 <= share <= 1 for share in confidence)
+        assert "sample of MNIST" in title
+    (_, right, guessed, _, _), (images, labels, predicted, confidence, _) = given
+    assert 12 < sum(right == guessed) < 24  # random ones: most are right at this accuracy
+    assert all(labels != predicted)  # mistakes only, the surest first
+    assert list(confidence) == sorted(confidence, reverse=True)
+    for image, label in zip(images, labels, strict=True):
+        assert label in y_test[(x_test == image).all(axis=(1, 2))]
 
 
 def test_ctrl_c_evaluates_and_saves_what_was_trained(tmp_path, monkeypatch, capsys):

@@ -145,7 +145,15 @@ def test_the_part_of_an_interrupted_download_is_gone_on_with(tmp_path, monkeypat
 def test_we_say_who_we_are(tmp_path):
     with Server() as server:
         tiny(server.url).load_data(tmp_path)
-        assert {headers["User-Agent"] for _, headers in server.requests} == {"nnscratch"}
+        headers = {(h["User-Agent"], h["Accept-Encoding"]) for _, h in server.requests}
+        assert headers == {("nnscratch", "identity")}
+
+
+def test_a_wrong_server_cannot_fill_the_disk(tmp_path):
+    with Server(endless) as server:
+        with pytest.raises(DownloadError):
+            tiny(server.url).load_data(tmp_path)
+        assert server.sent < 20 * SIZE  # what was under way when the connection was closed
 
 
 def test_first_mirror_dead_second_fine(tmp_path, capfd):

@@ -68,6 +68,7 @@ WRONG_LAYERS = {
     "the sign": wrong_layer(Tanh, backward=lambda self, dy: -dy * (1 - self.y**2)),
     "one part in a million": wrong_layer(Tanh, backward=lambda self, dy: dy * (1 - self.y**2) * (1 + 1e-6)),
     "not a number": wrong_layer(Tanh, backward=lambda self, dy: dy * np.nan),
+    "no gradient where it is 0 for a dy of ones": wrong_layer(Softmax, backward=lambda self, dy: dy * 0),
     "no gradient": wrong_layer(Tanh, backward=lambda self, dy: dy * 0),
 }
 
@@ -85,6 +86,13 @@ def test_a_gradient_of_the_wrong_shape(rng):
 
     with pytest.raises(GradientError, match=r"dx: expected shape \(3, 4\), got \(4,\)"):
         check_layer(Row(), rng.standard_normal((3, 4)))
+
+    class Transposed(Tanh):
+        def backward(self, dy):
+            return super().backward(dy).T
+
+    with pytest.raises(GradientError, match=r"dx: expected shape \(3, 4\), got \(4, 3\)"):
+        check_layer(Transposed(), rng.standard_normal((3, 4)))
 
 
 def test_kinks_are_stepped_around(rng):

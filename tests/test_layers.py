@@ -1,3 +1,4 @@
+import copy
 import inspect
 
 import numpy as np
@@ -200,6 +201,50 @@ class Residual(Layer):
         self.scales[0].grad = (dy * self.x).sum(axis=0)
         self.scales[1].grad = dy.sum(axis=0)
         return dy * self.scales[0].value + self.inner.backward(self.dropout.backward(dy))
+
+
+def test_parameters_are_found_wherever_they_are_and_once():
+    class Keeper(Layer):
+        def __init__(self):
+            self.a = Parameter(np.zeros(1))
+            self.same = self.a
+            self.named = {"b": Parameter(np.zeros(2)), "pair": (Parameter(np.zeros(3)), ReLU())}
+            self.inner = Dense(1, 1)
+            self.inner.parent = self  # a cycle
+
+    assert [p.value.size for p in Keeper().parameters] == [1, 2, 3, 1, 1]
+    with pytest.raises(TypeError, match="Shared: expected each Parameter to be made in __init__"):
+        type("Shared", (Layer,), {"gain": Parameter(np.ones(3))})
+
+
+def test_attributes_that_are_not_there():
+    assert not hasattr(ReLU(), "nothing")
+    with pytest.raises(AttributeError, match="Dense has no attribute 'weight': is it misspelt"):
+        _ = Dense(2, 3).weight
+
+    class Unset(Layer):
+        def __repr__(self):
+            return f"Unset({self.missing})"
+
+    with pytest.raises(AttributeError, match="Unset has no attribute 'missing'"):
+        repr(Unset())
+
+
+def test_a_copy_of_a_models_first_layer_computes_dx_again_inside_another(rng):
+    first = Sequential([Dense(3, 3, rng=0)]).layers[0]
+    block = Residual()
+    block.inner = copy.deepcopy(first)
+    assert len(check_layer(block, rng.standard_normal((4, 3))).rows) == 5
+    model = Sequential([Dense(2, 3, rng=0), block])
+    model.forward(np.ones((4, 2)))
+    model.backward(np.ones((4, 3)))
+    assert model.layers[0].W.grad.any()
+
+
+def test_a_numpy_rate_keeps_float32():
+    layer = Dropout(np.float64(0.2), rng=0)
+    layer.training = True
+    assert layer.forward(np.ones((2, 2), np.float32)).dtype == np.float32
 
 
 def test_inner_layers_and_listed_parameters_are_found_checked_and_trained(rng):

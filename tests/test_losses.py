@@ -123,6 +123,21 @@ def test_extreme_logits(dtype):
     assert loss.backward().tolist() == [[0, 0, 0], [-0.5, 0, 0.5]]
 
 
+def test_each_row_is_kept_from_overflow_by_its_own_maximum():
+    z = np.array([[1e4, 0.0], [-1e4, -1e4]])
+    loss = SoftmaxCrossEntropy()
+    assert loss.forward(z, np.array([0, 0])) == pytest.approx(math.log(2) / 2)
+    np.testing.assert_allclose(loss.backward(), [[0, 0], [-0.25, 0.25]])
+    np.testing.assert_allclose(Softmax().forward(z), [[1, 0], [0.5, 0.5]])
+
+
+@every_loss
+def test_backward_twice_is_the_same(loss, rng):
+    each = loss()
+    each.forward(*(make(rng) for make in CASES[loss]))
+    np.testing.assert_array_equal(each.backward(), each.backward())
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("loss", [SparseCrossEntropy, CrossEntropy])
 def test_extreme_scores(dtype, loss):
@@ -168,6 +183,16 @@ def test_errors_say_what_was_expected():
         CrossEntropy().forward(scores, np.array([1, 2]))
     with pytest.raises(ValueError, match=r"scores of at least 0, got -0\.5.*SoftmaxCrossEntropy\(\) on logits"):
         SparseCrossEntropy().forward(-scores, np.array([1, 2]))
+    with pytest.raises(ValueError, match="scores of at least 0, got -1e-06"):
+        SparseCrossEntropy().forward(np.array([[0.5, -1e-6]]), np.array([0]))
+    for labels in ([[1, 1, 0], [0, 1, 0]], [[2, -1, 0], [0, 1, 0]], [[0, 0, 0], [0, 1, 0]]):
+        with pytest.raises(ValueError, match="rows that do not sum to 1"):
+            CrossEntropy().forward(scores, np.array(labels))
+    for loss in (SparseCrossEntropy(), CrossEntropy(), SoftmaxCrossEntropy()):
+        for outputs in (np.ones((2, 1)), np.ones(3), np.ones((2, 3, 4)), np.ones((0, 3)), np.ones((2, 3), int)):
+            with pytest.raises(ValueError, match="as floats for 2 or more classes"):
+                loss.forward(outputs, np.zeros(len(outputs), int))
+    assert SparseCrossEntropy(np.float64(1e-7)).epsilon.__class__ is float
     for epsilon in (0, 0.5, -1):
         with pytest.raises(ValueError, match="expected epsilon"):
             CrossEntropy(epsilon)

@@ -59,6 +59,21 @@ def test_accuracy():
         accuracy(scores, np.array([[1], [0], [1]]))
 
 
+def test_labels_that_are_none():
+    scores = np.eye(3)
+    for labels, error in (([0.0, 1.0, 2.0], TypeError), ([True, False, True], TypeError), ([0, 1, 3], ValueError),
+                          ([0, 1], ValueError), (0, ValueError)):  # fmt: skip
+        with pytest.raises(error, match="expected"):
+            accuracy(scores, labels)
+    with pytest.raises(ValueError, match="expected at least one label"):
+        classification_report([], [])
+
+
+def test_report_of_names():
+    lines = classification_report(np.array(["cat", "dog"]), np.array(["cat", "cat"])).splitlines()
+    assert lines[2].split() == ["cat", "0.50", "1.00", "0.67", "1"]
+
+
 @given(st.lists(st.integers(0, 6), min_size=1))
 def test_one_hot_and_back(labels):
     rows = one_hot(labels, 7)

@@ -1,3 +1,4 @@
+import contextlib
 import copy
 
 import numpy as np
@@ -67,6 +68,20 @@ def test_backward_needs_the_forward_of_the_same_batch(rng):
     model.backward(np.ones((6, 3)))
 
 
+def test_a_forward_that_failed_leaves_no_backward(rng):
+    model = Sequential([Dense(4, 5, rng=0), ReLU(), Dense(6, 3, rng=0)])
+    with pytest.raises(ValueError, match="layer 2"):
+        model.forward(rng.random((6, 4)))
+    with pytest.raises(StaleBackwardError):
+        model.backward(np.ones((6, 3)))
+    model = small()
+    model.forward(rng.random((6, 4)))
+    with pytest.raises(ValueError, match="layer 0"):
+        model.forward(rng.random((6, 9)))
+    with pytest.raises(StaleBackwardError):
+        model.backward(np.ones((6, 3)))
+
+
 class Spy(Layer):
     """Counts how often dx is asked for, and of whom."""
 
@@ -107,6 +122,7 @@ def test_predict_is_a_fresh_array_and_leaves_dropout_out(rng):
     outputs = model.predict(x, batch_size=10)
     assert (outputs == x).all()
     assert not np.shares_memory(outputs, x)
+    assert not np.shares_memory(model.predict(x, batch_size=100), x)
     model = small()
     np.testing.assert_allclose(model.predict(x, batch_size=7), model.forward(x), rtol=1e-6)
 
@@ -220,11 +236,22 @@ def test_foreign_and_damaged_files_are_explained(tmp_path):
     }
     for name, content in contents.items():
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="expected a file of save_weights, got a foreign or damaged one"):
+        with pytest.raises(ValueError, match="expected a whole file of save_weights of this architecture"):
             model.load_weights(path)
         assert (model.theta == before).all(), name
-    Sequential([Dense(4, 3)]).save_weights(path)
-    with pytest.raises(ValueError, match=r"w\.npz: expected weights of shapes"):
+    for i in range(0, len(whole), 7):  # a byte anywhere: an error or the right weights, nothing else
+        path.write_bytes(whole[:i] + bytes([whole[i] ^ 0x55]) + whole[i + 1 :])
+        with contextlib.suppress(ValueError):
+            model.load_weights(path)
+        assert (model.theta == before).all()
+    for other in (Sequential([Dense(4, 3)]), Sequential([Dense(4, 5), ReLU(), Dense(5, 4)])):
+        other.save_weights(path)
+        with pytest.raises(
+            ValueError, match=r"w\.npz: expected a whole file of save_weights of this architecture: exp"
+        ):
+            model.load_weights(path)
+    np.savez(path, *model.get_weights())  # the right shapes under other names
+    with pytest.raises(ValueError, match=r"expected \[.0_W.*got \[.arr_0"):
         model.load_weights(path)
     with pytest.raises(FileNotFoundError):
         model.load_weights(tmp_path / "missing.npz")
@@ -245,5 +272,8 @@ def test_summary():
     assert model.summary() == SUMMARY
     model.predict(np.zeros((2, 28, 28)))
     assert model.summary() == SUMMARY
+    model.forward(np.ones((2, 28, 28)))
+    model.summary()
+    model.backward(np.ones((2, 10)))  # the summary did not disturb what the layers remember
     assert "Total params: 0 (0.00 KB)" in Sequential([ReLU()]).summary()
     assert "?" in Sequential([ReLU()]).summary()

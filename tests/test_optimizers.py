@@ -21,6 +21,36 @@ def test_sgd_by_hand():
     assert model.theta.tolist() == [1 - 0.1 * 10, 2 + 0.1 * 1]
 
 
+def test_a_learning_rate_that_changes_acts_on_new_gradients_only():
+    model = model_at(1.0, 2.0)
+    optimizer = SGD(model, learning_rate=0.1, momentum=0.5)
+    model.grad[:] = [10, 0]
+    optimizer.step()  # velocity -1
+    optimizer.learning_rate = 0.01
+    optimizer.step()  # velocity 0.5 (-1) - 0.1 = -0.6
+    assert model.theta == pytest.approx([-0.6, 2])
+
+
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_numpy_scalars_do_not_turn_float32_into_float64(kind, monkeypatch):
+    model = model_at(1.0, 2.0, dtype=np.float32)
+    values = {"learning_rate": np.float64(0.1), "weight_decay": np.float64(0.1)}
+    optimizer = kind(model, **values, **({"momentum": np.float64(0.5)} if kind is SGD else {"beta_1": np.float64(0.9)}))
+    twin = model_at(1.0, 2.0, dtype=np.float32)
+    plain = {name: float(value) for name, value in values.items()}
+    other = kind(twin, **plain, **({"momentum": 0.5} if kind is SGD else {"beta_1": 0.9}))
+    for _ in range(3):
+        model.grad[:] = twin.grad[:] = [3, -1]
+        optimizer.step()
+        other.step()
+    assert model.theta.tobytes() == twin.theta.tobytes()
+
+
+def test_an_epsilon_that_float32_cannot_hold():
+    with pytest.raises(ValueError, match=r"for float32 at least 1\.2e-38, got 1e-50"):
+        Adam(model_at(0.0, 0.0, dtype=np.float32), epsilon=1e-50)
+
+
 def test_sgd_with_momentum_by_hand():
     model = model_at(1.0, 2.0)
     optimizer = SGD(model, learning_rate=0.1, momentum=0.5)
@@ -117,7 +147,7 @@ def test_defaults_are_keras():
         (SGD, {"weight_decay": -0.1}, "expected weight_decay >= 0, got -0.1"),
         (Adam, {"beta_1": 1.0}, r"expected beta_1 in \[0, 1\), got 1.0"),
         (Adam, {"beta_2": -0.1}, r"expected beta_2 in \[0, 1\), got -0.1"),
-        (Adam, {"epsilon": 0}, "expected epsilon > 0 and finite, got 0"),
+        (Adam, {"epsilon": 0}, "expected epsilon > 0 and finite, for float64 at least 2.2e-308, got 0"),
         (Adam, {"weight_decay": -1}, "expected weight_decay >= 0, got -1"),
     ],
 )

@@ -181,7 +181,11 @@ def test_a_line_for_each_epoch(capsys):
         ({"validation_split": -0.1}, "validation_split"),
         ({"validation_split": 0.999}, r"leaves rows to train on, got validation_split=0.999 of 50 rows"),
         ({"validation_split": 0.5, "validation_data": problem()}, "validation_split"),
-        ({"validation_data": (problem()[0], np.zeros(3, int))}, "expected 50 labels"),
+        ({"validation_data": (problem()[0], problem()[1] + 7)}, "expected labels from 0 to 1, got"),
+        (
+            {"validation_data": (problem()[0], np.zeros(3, int))},
+            "expected as many labels as rows of data, and some, got 3 and 50",
+        ),
     ],
 )
 def test_arguments_that_make_no_sense(arguments, message):
@@ -190,8 +194,7 @@ def test_arguments_that_make_no_sense(arguments, message):
     before = model.theta.copy()
     with pytest.raises(ValueError, match=message):
         fit(model, loss, optimizer, x, y, verbose=0, **arguments)
-    if "validation_data" not in arguments or "validation_split" in arguments:
-        assert (model.theta == before).all()
+    assert (model.theta == before).all()
 
 
 def test_the_optimizer_of_another_model():
@@ -208,6 +211,49 @@ def test_a_loss_that_is_not_finite_stops_training():
     with pytest.raises(FloatingPointError, match="the loss became nan in epoch 1, after 32 rows"):
         fit(model, loss, optimizer, x, y, shuffle=False, verbose=0)
     assert np.isfinite(model.theta).all()
+
+
+def test_an_infinite_loss_stops_training_too_and_callbacks_hear_of_the_end():
+    class Infinite(SoftmaxCrossEntropy):
+        def forward(self, outputs, labels):
+            super().forward(outputs, labels)
+            return math.inf
+
+    x, y = problem()
+    model, _, optimizer = learner()
+    callback = CtrlC(after=-1)
+    with pytest.raises(FloatingPointError, match="the loss became inf in epoch 1, after 0 rows"):
+        fit(model, Infinite(), optimizer, x, y, callbacks=[callback], verbose=0)
+    assert callback.ended
+
+
+def test_layers_know_whether_they_are_trained():
+    modes = []
+
+    class Spy(ReLU):
+        def forward(self, x):
+            modes.append(self.training)
+            return super().forward(x)
+
+    x, y = problem(10)
+    model = Sequential([Dense(3, 4, rng=0), Spy(), Dense(4, 2, rng=0)])
+    fit(model, SoftmaxCrossEntropy(), Adam(model), x, y, batch_size=5, validation_data=(x, y), verbose=0)
+    assert modes == [False, True, True, False]  # a look at the validation data, two steps, validation
+
+
+def test_every_callback_hears_of_every_epoch():
+    heard = []
+
+    class Stop(Callback):
+        def on_epoch_end(self, model, history):
+            heard.append(self)
+            return True
+
+    x, y = problem()
+    model, loss, optimizer = learner()
+    first, second = Stop(), Stop()
+    fit(model, loss, optimizer, x, y, epochs=3, callbacks=[first, second], verbose=0)
+    assert heard == [first, second]
 
 
 # ---- interrupting ----
@@ -268,7 +314,9 @@ def stopped_at(values, **arguments):
         ([3, 2, 2, 1], {"patience": 2}, (4, 4)),
         ([3, 2, 2.5, 2.2, 1], {"patience": 2, "restore_best_weights": True}, (4, 2)),
         ([3, 1, 2], {"patience": 5, "restore_best_weights": True}, (3, 2)),  # also when never stopped
-        ([3, 2.9, 2.8], {"min_delta": 0.5, "patience": 2}, (3, 3)),
+        ([3, 2.9, 2.8, 2.7], {"min_delta": 0.5, "patience": 2}, (3, 3)),
+        ([3, 2.9, 2.8, 2.7], {"min_delta": -0.5, "patience": 2}, (3, 3)),
+        ([float("nan"), float("nan"), 1], {}, (2, 2)),  # the first epoch never stops a training
         ([3, 2, 2, 1], {"monitor": "val_accuracy"}, (3, 3)),  # accuracies improve upwards
         ([float("nan"), 2, 1], {"patience": 3, "restore_best_weights": True}, (3, 3)),
     ],

@@ -54,7 +54,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, *script, repeat=True, certificate=None):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.script, self.repeat, self.requests = list(script), repeat, []
+        self.script, self.repeat, self.requests, self.sent = list(script), repeat, [], 0
         self.url = f"http://127.0.0.1:{self.server_address[1]}/"
         if certificate is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -163,6 +163,7 @@ def endless(handler, data):
     handler.start(200)
     while True:
         handler.wfile.write(data)
+        handler.server.sent += len(data)
 
 
 if __name__ == "__main__":
