@@ -12,6 +12,8 @@ from hypothesis import settings
 
 from datasets import mnist
 
+collect_ignore = ["record_keras.py", "fuzz_idx.py"]  # programs, which need Keras and atheris
+
 settings.register_profile("nnscratch", deadline=None, derandomize=True)
 settings.load_profile("nnscratch")
 
