@@ -118,6 +118,14 @@ def test_fault(script, outcome, tmp_path, capfd):
         assert leftovers(folder) == set()
 
 
+def test_no_server_makes_us_wait_for_an_hour(tmp_path, monkeypatch):
+    waits = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", waits.append)
+    with Server(status(503, Retry_After=3600)) as server, pytest.raises(DownloadError):
+        tiny(server.url).load_data(tmp_path)
+    assert waits == [module.LONGEST_WAIT] * (module.ATTEMPTS - 1)
+
+
 def test_resuming_asks_for_the_rest_only(tmp_path):
     with Server(cut(HALF), plain) as server:
         assert_right(tiny(server.url).load_data(tmp_path))

@@ -1,5 +1,7 @@
 import contextlib
 import copy
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,7 +124,7 @@ def test_predict_is_a_fresh_array_and_leaves_dropout_out(rng):
     outputs = model.predict(x, batch_size=10)
     assert (outputs == x).all()
     assert not np.shares_memory(outputs, x)
-    assert not np.shares_memory(model.predict(x, batch_size=100), x)
+    assert not np.shares_memory(Sequential([Flatten()]).predict(x, batch_size=100), x)
     model = small()
     np.testing.assert_allclose(model.predict(x, batch_size=7), model.forward(x), rtol=1e-6)
 
@@ -217,6 +219,23 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr(np, "savez", stop)
     with pytest.raises(KeyboardInterrupt):
         model.save_weights(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_save_is_one_rename(tmp_path, monkeypatch):
+    """Whatever stops it before: the old file is there, whole, and nothing beside it."""
+    path, model = tmp_path / "w.npz", small()
+    model.save_weights(path)
+    before = path.read_bytes()
+
+    def stop(source, target):
+        assert Path(source).parent == Path(target).parent  # or it would be a copy, not a rename
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        small(1).save_weights(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 

@@ -25,6 +25,7 @@ def test_predictions_tell_right_from_wrong_by_colour_text_and_frame():
     images = np.arange(2 * 4).reshape(2, 2, 2)
     figure = plots.predictions(images, [3, 5], [3, 6], [0.9999, 0.5], "title")
     right, wrong = figure.axes[:2]
+    assert (plots.RIGHT, plots.WRONG) == ("#0072b2", "#d55e00")  # blue, vermillion
     assert right.get_title() == "3  (99.9%)"  # rounded down
     assert wrong.get_title() == "not 6 (50.0%)\nbut 5"
     assert to_hex(right.title.get_color()) == plots.RIGHT
