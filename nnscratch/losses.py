@@ -21,10 +21,11 @@ class Loss(Differentiable):
         raise NotImplementedError(f"{self!r} needs a method backward(self)")
 
 
-def _as_outputs(outputs: Array) -> Array:
-    if np.ndim(outputs) != 2 or np.shape(outputs)[0] < 1 or np.shape(outputs)[1] < 2 or outputs.dtype.kind != "f":
-        raise ValueError(f"expected outputs (N, C) as floats for 2 or more classes, got shape {np.shape(outputs)}")
-    return outputs
+def _as_outputs(outputs: ArrayLike) -> Array:
+    array = np.asarray(outputs)
+    if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 2 or array.dtype.kind != "f":
+        raise ValueError(f"expected outputs (N, C) as floats for 2 or more classes, got {array.dtype} {array.shape}")
+    return array
 
 
 class CrossEntropy(Loss):
