@@ -29,7 +29,7 @@ Path = str | os.PathLike[str]
 
 
 class IDXError(ValueError):
-    """These bytes are not a whole and correct IDX file. Offsets count unpacked bytes."""
+    """These bytes are no whole and correct IDX file. An offset counts unpacked bytes, a packed offset those of the .gz."""
 
 
 def read(source: Path | bytes | BinaryIO) -> NDArray[Any]:
@@ -78,7 +78,10 @@ def _read(file: BinaryIO, size: int) -> NDArray[Any]:
     try:
         return _parse(gzip.GzipFile(fileobj=file), DEFLATE_RATIO * size)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise IDXError(f"expected a whole gzip file of {size} bytes, got a damaged or cut one: {error}") from error
+        raise IDXError(
+            f"packed offset {file.tell()} or before: expected a whole gzip file of {size} bytes, got a damaged or cut "
+            f"one ({error})"
+        ) from error
 
 
 def _parse(file: Any, limit: int) -> NDArray[Any]:

@@ -142,17 +142,18 @@ def main(arguments=None):
         W = model.parameters[0].value
         units = mnist.CLASS_NAMES if W.shape[1] == 10 else ()
 
+        legend = "predicted digit and its share of the scores, true digit"
         pictures = {
             "confusion": plots.confusion(
                 matrix, mnist.CLASS_NAMES, report.title(f"{title}: accuracy {test_accuracy:.4f}")
             ),
             "predictions": plots.predictions(
                 images[few], y_test[few], predicted[few], confidence[few],
-                report.title(f"{title}: random predictions\nthe digit, and its share of the scores"),
+                report.title(f"{title}: random predictions\n{legend}"),
             ),
             "mistakes": plots.predictions(
                 images[worst], y_test[worst], predicted[worst], confidence[worst],
-                report.title(f"{title}: its most confident mistakes\nthe digit, and its share of the scores"),
+                report.title(f"{title}: its most confident mistakes\n{legend}"),
             ),
             "weights": plots.weights(W, (28, 28), report.title(f"{title}: first-layer weights"), units),
         }  # fmt: skip

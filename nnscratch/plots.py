@@ -61,13 +61,13 @@ def confusion(matrix: NDArray[Any], class_names: Sequence[str], title: str) -> F
 def predictions(
     images: NDArray[Any], labels: Sequence[Any], predicted: Sequence[Any], confidence: Sequence[float], title: str
 ) -> Figure:
-    """Images with what the model takes them for and how sure it is: blue where right, orange and the truth if not."""
+    """Images with the predicted label, how sure the model is, and the true label: blue where right, orange if not."""
     figure, axes = _grid(len(images), 6, title, height=1.65)
     for ax, image, label, guess, share in zip(axes, images, labels, predicted, confidence, strict=False):
         right = label == guess
         ax.imshow(image, cmap="gray_r")
         sure = f"{math.floor(1000 * share) / 10:.1f}%"  # rounded down: no mistake is 100% sure
-        text = f"{guess}  ({sure})" if right else f"not {guess} ({sure})\nbut {label}"
+        text = f"{guess} ({sure})\n{'is' if right else 'but is'} a {label}"
         ax.set_title(text, fontsize=10, color=RIGHT if right else WRONG, fontweight="normal" if right else "bold")
         _frame(ax, RIGHT if right else WRONG, 1.0 if right else 3.0)
     return figure

@@ -150,6 +150,15 @@ def test_the_part_of_an_interrupted_download_is_gone_on_with(tmp_path, monkeypat
     assert leftovers(tmp_path / "tiny") == set()
 
 
+def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    calls, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: calls.append("fsync") or fsync(file))
+    monkeypatch.setattr(os, "replace", lambda *paths: calls.append("replace") or replace(*paths))
+    with Server() as server:
+        tiny(server.url).load_data(tmp_path)
+    assert calls == ["fsync", "replace"] * 4
+
+
 def test_we_say_who_we_are(tmp_path):
     with Server() as server:
         tiny(server.url).load_data(tmp_path)

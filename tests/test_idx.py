@@ -55,7 +55,10 @@ GOOD = idx.encode(np.arange(6, dtype=np.uint8).reshape(2, 3))
         (gzip.compress(GOOD + b"\0"), "offset 18: expected the end of the file, got more bytes"),
         (GOOD[:4] + b"\xff" * 8 + GOOD[12:], "offset 4: expected sizes that fit the file"),
         (b"\0\0\x08\3" + b"\xff" * 8 + b"\0" * 4, "offset 4: expected sizes that fit the file"),
-        (gzip.compress(GOOD)[:-9], "expected a whole gzip file of .* bytes, got a damaged or cut one"),
+        (
+            gzip.compress(GOOD)[:-9],
+            r"packed offset \d+ or before: expected a whole gzip file of \d+ bytes, got a damaged or cut one",
+        ),
         (gzip.compress(GOOD)[:-1], "damaged or cut one"),
         (gzip.compress(GOOD) + b"!", "damaged or cut one"),
         (gzip.compress(GOOD)[:12] + b"\xff\xff" + gzip.compress(GOOD)[14:], "damaged or cut one"),

@@ -223,6 +223,14 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    calls, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: calls.append("fsync") or fsync(file))
+    monkeypatch.setattr(os, "replace", lambda *paths: calls.append("replace") or replace(*paths))
+    small().save_weights(tmp_path / "w.npz")
+    assert calls == ["fsync", "replace"]
+
+
 def test_a_save_is_one_rename(tmp_path, monkeypatch):
     """Whatever stops it before: the old file is there, whole, and nothing beside it."""
     path, model = tmp_path / "w.npz", small()

@@ -26,8 +26,8 @@ def test_predictions_tell_right_from_wrong_by_colour_text_and_frame():
     figure = plots.predictions(images, [3, 5], [3, 6], [0.9999, 0.5], "title")
     right, wrong = figure.axes[:2]
     assert (plots.RIGHT, plots.WRONG) == ("#0072b2", "#d55e00")  # blue, vermillion
-    assert right.get_title() == "3  (99.9%)"  # rounded down
-    assert wrong.get_title() == "not 6 (50.0%)\nbut 5"
+    assert right.get_title() == "3 (99.9%)\nis a 3"  # rounded down
+    assert wrong.get_title() == "6 (50.0%)\nbut is a 5"
     assert to_hex(right.title.get_color()) == plots.RIGHT
     assert to_hex(wrong.title.get_color()) == plots.WRONG
     assert wrong.spines["top"].get_linewidth() > right.spines["top"].get_linewidth()
