@@ -29,7 +29,7 @@ Path = str | os.PathLike[str]
 
 
 class IDXError(ValueError):
-    """These bytes are no whole and correct IDX file. An offset counts unpacked bytes, a packed offset those of the .gz."""
+    """These bytes are no whole and correct IDX file. Offsets count unpacked bytes, packed offsets those of the .gz."""
 
 
 def read(source: Path | bytes | BinaryIO) -> NDArray[Any]:
