@@ -122,8 +122,7 @@ def fit(
         callback.on_train_begin(model, epochs, math.ceil(len(x) / batch_size))
     epoch = 0
     try:
-        while epoch < epochs:
-            epoch += 1
+        for epoch in range(1, epochs + 1):
             rows, total, right = 0, 0.0, 0.0
             for xb, yb in batches(x, y, batch_size, shuffle=shuffle, rng=rng):
                 outputs = model.forward(xb, training=True)

@@ -89,9 +89,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(key.replace("_", "-"), str(value))
         self.end_headers()
 
-    def asked_from(self):
+    def begin(self, size):
+        """Send the headers for a file of this size, or for the part that is asked for; return where that starts."""
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        return int(match.group(1)) if match else 0
+        start = int(match.group(1)) if match else 0
+        if start:
+            self.start(206, Content_Length=size - start, Content_Range=f"bytes {start}-{size - 1}/{size}")
+        else:
+            self.start(200, Content_Length=size)
+        return start
 
 
 # ---- Answers ----
@@ -99,12 +105,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 def plain(handler, data):
     """As a good server does it, with Range."""
-    start = handler.asked_from()
-    if start:
-        handler.start(206, Content_Length=len(data) - start, Content_Range=f"bytes {start}-{len(data) - 1}/{len(data)}")
-    else:
-        handler.start(200, Content_Length=len(data))
-    handler.wfile.write(data[start:])
+    handler.wfile.write(data[handler.begin(len(data)) :])
 
 
 def without_range(handler, data):
@@ -131,30 +132,19 @@ def cut(position, change=bytes):
     """Good, until the connection breaks at this byte of the file."""
 
     def answer(handler, data):
-        start = handler.asked_from()
-        if start:
-            handler.start(206, Content_Length=len(data) - start, Content_Range=f"bytes {start}-{len(data) - 1}/*")
-        else:
-            handler.start(200, Content_Length=len(data))
-        handler.wfile.write(change(data)[start:position])
+        handler.wfile.write(change(data)[handler.begin(len(data)) : position])
         handler.close_connection = True
 
     return answer
 
 
 def slowly(size, seconds):
-    """Pieces of this size, with a pause after each."""
+    """Pieces of this size, with a pause after each; of size 0, a pause and nothing."""
 
     def answer(handler, data):
-        start = handler.asked_from()
-        if start:
-            handler.start(206, Content_Length=len(data) - start, Content_Range=f"bytes {start}-{len(data) - 1}/*")
-        else:
-            handler.start(200, Content_Length=len(data))
-        for i in range(start, len(data), size) if size else ():
+        for i in range(handler.begin(len(data)), len(data), size or len(data)):
             handler.wfile.write(data[i : i + size])
             time.sleep(seconds)
-        time.sleep(0 if size else seconds)
 
     return answer
 
