@@ -15,7 +15,7 @@ ARCHITECTURES = {"one-layer": [784, 10], "hidden": [784, 100, 10], "two-hidden":
 STEPS, BATCH_SIZE = 300, 32
 
 # Keras on TensorFlow rounds beta_1 and beta_2 to float32 where it corrects the bias, even in float64: with 0.999 the
-# first step is 6e-6 off, and losses drift apart by up to 6e-3 in 300 steps. With fractions that are exact in binary
+# first step is 7e-6 off, and losses drift apart by up to 6e-3 in 300 steps. With fractions that are exact in binary
 # nothing is rounded, and what is compared is the algorithm.
 BINARY_ADAM = {"learning_rate": 2.0**-10, "beta_1": 1 - 2.0**-3, "beta_2": 1 - 2.0**-10}
 
