@@ -22,17 +22,15 @@ HEADERS = {
     "Accept-Encoding": "identity",  # the files are gzipped already, and verified as they are
 }
 
-
 REASONS = {
-    getattr(errno, name): reason
-    for names, reason in {
-        ("EACCES", "EPERM"): "no permission to write there",
-        ("EROFS",): "the file system is read-only",
-        ("ENOSPC", "EDQUOT", "EFBIG"): "the disk, or your share of it, is full",
-        ("ENOTDIR", "EEXIST"): "a file stands where a folder is needed",
-    }.items()
-    for name in names
-    if hasattr(errno, name)  # EDQUOT is unknown to Windows
+    errno.EACCES: "no permission to write there",
+    errno.EPERM: "no permission to write there",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk is full",
+    errno.EFBIG: "the disk, or your share of it, is full",
+    errno.ENOTDIR: "a file stands where a folder is needed",
+    errno.EEXIST: "a file stands where a folder is needed",
 }
 
 

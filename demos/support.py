@@ -119,13 +119,14 @@ class Report:
         self.options, self.sample, self.interrupted, self.lines, self.rows = options, False, False, [], []
         options.output.mkdir(parents=True, exist_ok=True)  # if that cannot be, better now than after the training
 
-    def say(self, text):
+    def say(self, text, always=False):
+        """Print a text, unless it may be left out and the run is quiet, and put it into the report."""
         self.lines.append(text)
-        if not self.options.quiet:
+        if always or not self.options.quiet:
             print(text)
 
-    def section(self, text):
-        self.say(f"\n{text}\n{'=' * len(text)}")
+    def section(self, text, always=False):
+        self.say(f"\n{text}\n{'=' * len(text)}", always)
 
     def on_sample(self, reason):
         """Say, quiet or not, that this is not the full MNIST."""
@@ -138,9 +139,7 @@ Reason: {reason}
 For the full set: run without --sample and with a network connection, or copy the four files of MNIST into a folder
 NAME/mnist and run with --data-dir NAME."""
         lines = [part for line in text.splitlines() for part in textwrap.wrap(line, width - 2, break_on_hyphens=False)]
-        banner = "\n".join(["!" * width, *(f"! {line}" for line in lines), "!" * width])
-        self.lines.append(banner)
-        print(banner)
+        self.say("\n".join(["!" * width, *(f"! {line}" for line in lines), "!" * width]), always=True)
 
     def title(self, text):
         """A figure's title, which tells too when the data is the sample."""
@@ -178,14 +177,12 @@ NAME/mnist and run with --data-dir NAME."""
 
     def finish(self):
         """The comparison table, shown even when quiet, and the report as a file."""
-        self.section("comparison" + (" (on the sample, not the full MNIST)" if self.sample else ""))
+        self.section("comparison" + (" (on the sample, not the full MNIST)" if self.sample else ""), always=True)
         head = "model             parameters  epochs     train      test  test loss  seconds"
         note = "train: mean accuracy over the last epoch, while the weights changed; test: accuracy afterwards"
         lines = [head, *self.rows, note]
         if self.interrupted:
             lines.append("+: interrupted within the next epoch; the models after it were not trained")
         for line in lines:
-            self.say(line)
-        if self.options.quiet:
-            print("\n".join(self.lines[-len(lines) - 1 :]))
+            self.say(line, always=True)
         self.save_text("report.txt", "\n".join(self.lines) + "\n")

@@ -50,7 +50,7 @@ class Layer(Differentiable):
         """A copy in another precision."""
         twin = copy.deepcopy(self)
         for p in twin.parameters:
-            vars(p).update(value=p.value.astype(dtype), grad=p.grad.astype(dtype))
+            p.move_into(p.value.astype(dtype), p.grad.astype(dtype))
         return twin
 
     def __init_subclass__(cls) -> None:

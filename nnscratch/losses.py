@@ -91,8 +91,7 @@ class SparseCrossEntropy(CrossEntropy):
 
     def forward(self, outputs: Array, labels: ArrayLike) -> float:
         outputs = _as_outputs(outputs)
-        labels = as_labels(labels, outputs.shape[1], len(outputs))
-        return self._forward(outputs, one_hot(labels, outputs.shape[1], outputs.dtype))
+        return self._forward(outputs, one_hot(labels, outputs.shape[1], outputs.dtype, len(outputs)))
 
 
 class SoftmaxCrossEntropy(Loss):

@@ -28,9 +28,9 @@ def as_labels(labels: ArrayLike, n_classes: int, n: int | None = None) -> Labels
     return labels
 
 
-def one_hot(labels: ArrayLike, n_classes: int, dtype: Any = np.float32) -> Array:
-    """Labels (N,) as rows (N, n_classes): 1 in the column of the label, 0 elsewhere."""
-    labels = as_labels(labels, n_classes)
+def one_hot(labels: ArrayLike, n_classes: int, dtype: Any = np.float32, n: int | None = None) -> Array:
+    """Labels (N,) as rows (N, n_classes): 1 in the column of the label, 0 elsewhere. Errors: as for ``as_labels``."""
+    labels = as_labels(labels, n_classes, n)
     rows = np.zeros((len(labels), n_classes), dtype)
     rows[np.arange(len(labels)), labels] = 1
     return rows

@@ -40,6 +40,7 @@ class Sequential(InPlace):
         self.theta, self.grad = np.zeros((2, ends[-1] if self.parameters else 0), dtype)
         for p, theta, grad in zip(self.parameters, np.split(self.theta, ends), np.split(self.grad, ends), strict=False):
             p.move_into(theta.reshape(p.value.shape), grad.reshape(p.value.shape))
+            p.in_model = True
 
         # Nobody reads the gradient of the data. The first layer with parameters need not compute it (a fifth of a
         # step is saved), and backward ends there.
@@ -125,21 +126,20 @@ class Sequential(InPlace):
         """Take over values in the order of ``get_weights``. Errors: ValueError for other shapes, and no change."""
         expected, got = [p.value.shape for p in self.parameters], [np.shape(w) for w in weights]
         expect(got == expected, f"weights of shapes {expected}, got {got}: build the model they belong to")
-        arrays = [
-            np.asarray(w, self.theta.dtype) for w in weights
-        ]  # all of them first: what cannot be is an error here
+        # All of them first: what cannot be converted is an error before anything has changed.
+        arrays = [np.asarray(w, self.theta.dtype) for w in weights]
         for p, array in zip(self.parameters, arrays, strict=True):
             p.value = array
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
         """Write all parameters to one ``.npz`` file, at once or not at all."""
-        arrays: dict[str, Any] = {f"{i}_{p.name}": p.value for i, p in enumerate(self.parameters)}
+        arrays: dict[str, Any] = dict(zip(self._names(), self.get_weights(), strict=True))
         with replacing(path) as file:
             np.savez(file, **arrays)
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """Take over the parameters that ``save_weights`` wrote. Errors: ValueError for another architecture or file."""
-        names = [f"{i}_{p.name}" for i, p in enumerate(self.parameters)]
+        names = self._names()
         with open(path, "rb") as file:
             try:
                 with np.load(file, allow_pickle=False) as archive:
@@ -149,3 +149,7 @@ class Sequential(InPlace):
                 raise ValueError(
                     f"{path}: expected a whole file of save_weights of this architecture: {error}"
                 ) from error
+
+    def _names(self) -> list[str]:
+        """What the parameters are called in a file: their place and their name."""
+        return [f"{i}_{p.name}" for i, p in enumerate(self.parameters)]

@@ -46,9 +46,9 @@ class Parameter(InPlace):
             raise TypeError(f"expected float32 or float64, got {self.value.dtype}: convert with .astype(np.float32)")
 
     def move_into(self, value: Array, grad: Array) -> None:
-        """Let the views of a model hold this parameter from now on."""
+        """Let these arrays hold this parameter from now on: views into a model, or arrays of another precision."""
         value[...], grad[...] = self.value, self.grad
-        vars(self).update(value=value, grad=grad, in_model=True)
+        vars(self).update(value=value, grad=grad)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.value, self.name)  # a copy, or a pickled one, is in no model

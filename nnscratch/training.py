@@ -102,7 +102,6 @@ def fit(
     """
     expect(optimizer.model is model, "the optimizer of this model, got one of another: build it with Adam(model)")
     expect(operator.index(epochs) >= 1, f"epochs of at least 1, got {epochs}")
-    expect(operator.index(batch_size) >= 1, f"batch_size of at least 1, got {batch_size}")
     x, y, rng = np.asarray(x), np.asarray(y), np.random.default_rng(rng)
     if validation_split:
         split = math.floor(len(x) * (1 - validation_split))
@@ -112,10 +111,11 @@ def fit(
             f"validation_split={validation_split} of {len(x)} rows",
         )
         x, y, validation_data = x[:split], y[:split], (x[split:], y[split:])
+    batches(x, y, batch_size, shuffle=False)  # for its checks, before anything is done
     history: History = {"loss": [], "accuracy": []}
     if validation_data is not None:
         x_val, y_val = validation_data = (np.asarray(validation_data[0]), np.asarray(validation_data[1]))
-        batches(x_val, y_val)  # its checks, and one row's: before an epoch is spent, not after
+        batches(x_val, y_val, shuffle=False)  # likewise, and one row for the model's: before an epoch is spent
         evaluate(model, loss, x_val[:1], y_val[:1])
         history |= {"val_loss": [], "val_accuracy": []}
     for callback in callbacks:

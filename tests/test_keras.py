@@ -65,21 +65,24 @@ def record(run, name):
     return recorded
 
 
+def assert_same_trajectory(losses, model, keras):
+    assert np.abs(losses - keras["losses"]).max() < 1e-12
+    np.testing.assert_allclose(fingerprint(model.get_weights()), keras["weights"], rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_variant_b_follows_keras_on_jax(name):
     keras = record("jax float64", name)
     last = Softmax() if name == "two-hidden" else Sigmoid()
     losses, model = train(name, [last], SparseCrossEntropy(), np.float64)
-    assert np.abs(losses - keras["losses"]).max() < 1e-12
-    np.testing.assert_allclose(fingerprint(model.get_weights()), keras["weights"], rtol=1e-12, atol=1e-15)
+    assert_same_trajectory(losses, model, keras)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_variant_a_follows_keras_on_tensorflow(name):
     keras = record("tensorflow float64", name)
     losses, model = train(name, [], SoftmaxCrossEntropy(), np.float64, **BINARY_ADAM)
-    assert np.abs(losses - keras["losses"]).max() < 1e-12
-    np.testing.assert_allclose(fingerprint(model.get_weights()), keras["weights"], rtol=1e-12, atol=1e-15)
+    assert_same_trajectory(losses, model, keras)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
