@@ -105,6 +105,6 @@ class Adam(Optimizer):
         theta -= scratch
         if self.t % 64 == 0:
             # Where pixels stay dark, m decays into the denormal numbers (below 1.2e-38 in float32) and sticks there.
-            # Arithmetic on them is slow: setting them to 0 saves 2 % of a training step (demos.costs).
+            # Arithmetic on them is slow: setting them to 0 saves 1 to 2 % of a step (demos.costs).
             m *= np.abs(m) > self.negligible
             v *= v > self.negligible

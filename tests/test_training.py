@@ -197,6 +197,20 @@ def test_arguments_that_make_no_sense(arguments, message):
     assert (model.theta == before).all()
 
 
+def test_wrong_arguments_show_before_callbacks_hear_of_anything():
+    class Never(Callback):
+        def on_train_begin(self, model, epochs, steps):
+            pytest.fail("training began")
+
+    x, y = problem()
+    model, loss, optimizer = learner()
+    for wrong in ({"batch_size": 0}, {"validation_data": (x, y[:3])}):
+        with pytest.raises(ValueError, match="expected"):
+            fit(model, loss, optimizer, x, y, callbacks=[Never()], verbose=0, **wrong)
+    with pytest.raises(ValueError, match="expected as many labels as rows"):
+        fit(model, loss, optimizer, x, y[:3], callbacks=[Never()], verbose=0)
+
+
 def test_the_optimizer_of_another_model():
     x, y = problem()
     model, loss, _ = learner()
