@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from datasets import mnist
 
-collect_ignore = ["record_keras.py", "fuzz_idx.py"]  # programs, which need Keras and atheris
+collect_ignore = ["record_keras.py", "record_torch.py", "fuzz_idx.py"]  # programs, which need Keras, PyTorch, atheris
 
 settings.register_profile("nnscratch", deadline=None, derandomize=True)
 settings.load_profile("nnscratch")
