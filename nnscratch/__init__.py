@@ -17,13 +17,15 @@ Read the files in this order:
 - ``model``           Sequential: the layers in a row, one theta, forward and backward
 - ``optimizers``      SGD, Adam
 - ``training``        batches, fit, evaluate, EarlyStopping
+- ``contract``        what else a layer promises; ``diagnosis``: wrong gradients in words
 - ``gradcheck``       the proof that all of this is right
 - ``plots``           pictures; ``files``: writing safely
 """
 
 from nnscratch.activations import ReLU, Sigmoid, Softmax
+from nnscratch.contract import GradientError
 from nnscratch.differentiable import StaleBackwardError
-from nnscratch.gradcheck import GradientError, check_layer, check_loss, check_model
+from nnscratch.gradcheck import check_layer, check_loss, check_model
 from nnscratch.layers import Dense, Dropout, Flatten, Layer
 from nnscratch.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SparseCrossEntropy
 from nnscratch.model import Sequential

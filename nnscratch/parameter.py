@@ -25,7 +25,10 @@ class InPlace:
         elif np.shape(new) == old.shape:  # NumPy alone would broadcast other shapes without a word
             old[...] = new
         else:
-            raise ValueError(f"{name}: expected shape {old.shape}, got {np.shape(new)}")
+            summed, flipped = np.shape(new)[1:] == old.shape, np.shape(new) == old.shape[::-1]
+            fix = ": sum over the rows, .sum(axis=0)" if summed else ": transpose it, .T" if flipped else ""
+            of = f" of {vars(self)['name']}" if "name" in vars(self) else ""
+            raise ValueError(f"{name}{of}: expected shape {old.shape}, got {np.shape(new)}{fix}")
 
 
 class Parameter(InPlace):

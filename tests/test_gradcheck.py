@@ -1,5 +1,7 @@
 """The checks themselves: right gradients pass, wrong ones do not, and the report says which."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -36,7 +38,8 @@ def test_a_layer_written_five_minutes_ago(rng):
     assert report.largest_error < 1e-9
     assert str(report).splitlines()[0] == "Tanh()"
     assert str(report).splitlines()[2].split()[:2] == ["dx", "(3,"]
-    assert str(report).endswith("right")
+    assert str(report).splitlines()[2].endswith("right")
+    assert "two calls agree" in str(report)
 
 
 def test_the_report_names_the_culprit(rng):
@@ -50,10 +53,13 @@ def test_the_report_names_the_culprit(rng):
         check_layer(Doubled(2, 3, rng=0), rng.standard_normal((4, 2)))
     verdicts = [line.split()[-1] for line in str(caught.value).splitlines()[2:5]]
     assert verdicts == ["right", "right", "WRONG"]
-    line = str(caught.value).splitlines()[-1]
-    said, slope = (float(part.split()[-1]) for part in line.split(", the"))
-    assert line.strip().startswith("db[")
-    assert said == pytest.approx(2 * slope, rel=1e-6)
+    numbers, hint = (line.strip() for line in str(caught.value).splitlines()[-2:])
+    entry, said, slope = re.fullmatch(
+        r"db\[(\d)\]: backward says (\S+), the slope is (\S+) \(3 of .*", numbers
+    ).groups()
+    assert int(entry) in range(3)
+    assert float(said) == pytest.approx(2 * float(slope), rel=1e-6)
+    assert hint == "db: 2 times the slope, everywhere: a factor is missing or too much"
 
 
 def wrong_layer(base, forward=None, backward=None):
@@ -145,7 +151,7 @@ def test_a_gradient_that_is_added_up(rng):
             self.b.grad = dy.sum(axis=0)
             return dy @ self.W.value.T
 
-    with pytest.raises(GradientError, match=r"dW.*WRONG\n.*added to the old gradient"):
+    with pytest.raises(GradientError, match=r"dW.*WRONG\n.*backward says nan.*\n.*added to the old gradient"):
         check_layer(Accumulating(2, 3, rng=0), rng.standard_normal((4, 2)))
 
 
@@ -239,3 +245,207 @@ def test_a_wrong_layer_inside_a_model_is_caught(rng):
     assert [(row[1], row[2], row[-1]) for row in rows] == [
         ("0", "dW", "right"), ("0", "db", "right"), ("2", "dW", "WRONG"), ("2", "db", "right"),
     ]  # fmt: skip
+
+
+# ---- mistakes named in words ----
+
+
+def after(change, base=Dense):
+    """A layer whose backward is right, but for what ``change(layer, dx, dy)`` does then; it returns dx."""
+    return wrong_layer(base, backward=lambda self, dy: change(self, base.backward(self, dy), dy))
+
+
+def with_gradient(name, gradient):
+    """The same with the gradient of one parameter replaced by ``gradient(layer, dy)``."""
+
+    def change(layer, dx, dy):
+        getattr(layer, name).grad = gradient(layer, dy)
+        return dx
+
+    return after(change)
+
+
+NAMED = {
+    "the sign": (after(lambda layer, dx, dy: -dx), 4, "dx: the sign is flipped"),
+    "a mean in db": (
+        with_gradient("b", lambda layer, dy: dy.mean(axis=0)), 3,
+        "db: N = 5 times too small: the mean over the batch is taken in the loss, once, and nowhere else",
+    ),
+    "a sum too many in dW": (
+        with_gradient("W", lambda layer, dy: layer.x.T @ dy * len(dy)), 3,
+        "dW: N = 5 times too large: the mean over the batch is taken in the loss, once, and nowhere else",
+    ),
+    "half": (after(lambda layer, dx, dy: dx / 2), 3, "dx: 0.5 times the slope, everywhere: a factor is missing or too"),
+    "nothing": (after(lambda layer, dx, dy: 0 * dx), 3, "dx: zero where the slope is not"),
+    "nothing in some places": (after(lambda layer, dx, dy: dx * (dx > 0)), 3, "dx: zero where the slope is not"),
+    "transposed": (with_gradient("W", lambda layer, dy: dy.T @ layer.x), 4, "dW: it looks transposed"),
+    "transposed, of another shape": (
+        with_gradient("W", lambda layer, dy: dy.T @ layer.x), 3,
+        r"backward failed: grad of W: expected shape \(4, 3\), got \(3, 4\): transpose it, .T",
+    ),
+    "the last row of dy": (with_gradient("b", lambda layer, dy: dy[-1]), 3, "db: it was not summed over the rows"),
+    "all rows of dy": (
+        with_gradient("b", lambda layer, dy: dy), 3,
+        r"backward failed: grad of b: expected shape \(3,\), got \(5, 3\): sum over the rows, .sum\(axis=0\)",
+    ),
+    "the other sum": (with_gradient("b", lambda layer, dy: dy.sum(axis=1)), 5, "db: it was summed over the wrong axis"),
+    "of nothing": (
+        type("Useless", (ReLU,), {"forward": lambda self, x: np.zeros_like(x), "backward": lambda self, dy: dy}), None,
+        "dx: not zero, although nothing depends on this entry",
+    ),
+    "no return": (after(lambda layer, dx, dy: None), 3, "expected backward to return an array, got None: does it end"),
+    "no return from forward": (
+        wrong_layer(Tanh, forward=lambda self, x: None), None, "expected forward to return an array, got None",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "n_out", "words"), NAMED.values(), ids=NAMED)
+def test_classic_mistakes_are_named(wrong, n_out, words, rng):
+    layer = wrong(4, n_out, rng=0) if n_out else wrong()
+    with pytest.raises(GradientError, match=words):
+        check_layer(layer, rng.standard_normal((5, 4)))
+
+
+def test_a_mistake_without_a_name_is_not_given_one(rng):
+    with pytest.raises(GradientError) as caught:
+        check_layer(WRONG_LAYERS["a diagonal softmax"](), rng.standard_normal((3, 4)))
+    assert str(caught.value).splitlines()[-1].endswith("(12 of 12 entries wrong)")
+
+
+@pytest.mark.parametrize(("factor", "words"), [(6, "N = 6 times too large"), (1 / 6, "N = 6 times too small")])
+def test_the_mean_of_a_loss_is_named(factor, words, rng):
+    with pytest.raises(GradientError, match=f"doutputs: {words}: the mean over the batch is taken in the loss, once"):
+        check_loss(wrong_loss(lambda d: d * factor), rng.standard_normal((6, 4)), rng.integers(0, 4, 6))
+
+
+def test_the_layer_with_the_wrong_dx_is_named(rng):
+    model = Sequential([Dense(4, 4, rng=0), ReLU(), Dense(4, 4, rng=1), WRONG_LAYERS["the sign"](), Dense(4, 4, rng=2)])
+    x, labels = rng.standard_normal((6, 4)), rng.integers(0, 4, 6)
+    with pytest.raises(GradientError, match="all gradients up to layer 2 are wrong: look at the dx of layers 3 to 4"):
+        check_model(model, SoftmaxCrossEntropy(), x, labels)
+    with pytest.raises(GradientError, match="up to layer 0 are wrong: look at the loss, with check_loss, and the dx"):
+        check_model(Sequential([Dense(4, 4, rng=0), ReLU()]), wrong_loss(lambda d: -d), x, labels)
+
+
+# ---- the rest of the contract ----
+
+
+def test_a_layer_norm_as_a_newcomer_writes_it(rng):
+    class LayerNorm(Layer):
+        def __init__(self, n):
+            self.gain, self.shift = Parameter(np.ones(n)), Parameter(np.zeros(n))
+
+        def forward(self, x):
+            self.scale = 1 / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5)
+            self.normal = (x - x.mean(axis=1, keepdims=True)) * self.scale
+            return self.normal * self.gain.value + self.shift.value
+
+        def backward(self, dy):
+            self.gain.grad, self.shift.grad = (dy * self.normal).sum(axis=0), dy.sum(axis=0)
+            d = dy * self.gain.value
+            along = (d * self.normal).mean(axis=1, keepdims=True)
+            return self.scale * (d - d.mean(axis=1, keepdims=True) - self.normal * along)
+
+    x = rng.standard_normal((5, 4))
+    assert check_layer(LayerNorm(4), x).largest_error < 1e-8
+    used = LayerNorm(4)
+    used.forward(np.ones((2, 4)))
+    assert check_layer(used, x).largest_error < 1e-8
+
+
+def counting(self, x):
+    self.calls = vars(self).get("calls", 0) + 1
+    return Tanh.forward(self, x) + (self.calls > 3)
+
+
+def once_wide(self, dy):
+    dx = Tanh.backward(self, dy)
+    self.y = self.y[:1]  # the next call finds something else
+    return dx
+
+
+class Preset(Tanh):
+    def __init__(self):
+        self.y = 0.5
+
+
+class OneSize(Tanh):
+    def forward(self, x):
+        self.first = vars(self).get("first", x)  # the batch that came first, for ever
+        self.y = np.tanh(x)
+        return self.y + 0 * self.first
+
+
+BROKEN = {
+    "random numbers from nowhere": (
+        wrong_layer(Tanh, forward=lambda self, x: Tanh.forward(self, x) + np.random.default_rng().random()),
+        "expected two copies to have the same outputs",
+    ),
+    "random in prediction": (
+        type("Always", (Dropout,), {"__init__": lambda self: Dropout.__init__(self, 0.5, rng=0),
+             "forward": lambda self, x: setattr(self, "training", True) or Dropout.forward(self, x)}),
+        "expected the same y from a second call in prediction",
+    ),
+    "a count of the calls": (wrong_layer(Tanh, forward=counting), "expected the same y after a batch of another size"),
+    "memory changed by backward": (
+        wrong_layer(Tanh, forward=lambda self, x: vars(self).setdefault("y", np.tanh(x)), backward=once_wide),
+        "expected the same y from a second call, got",
+    ),
+    "the number of rows": (
+        wrong_layer(Tanh, lambda self, x: x / len(x), lambda self, dy: dy / len(dy)),
+        "each row of y twice, got other values: the number of rows must not matter",
+    ),
+    "the first batch for ever": (OneSize, "operands could not be broadcast"),
+    "float64 out of float32": (
+        wrong_layer(Tanh, forward=lambda self, x: Tanh.forward(self, x) * np.ones(4)),
+        "expected forward to return float32, as it was given, got float64",
+    ),
+    "float64 back": (
+        wrong_layer(Tanh, backward=lambda self, dy: Tanh.backward(self, dy) * np.float64(1)),
+        "expected backward to return float32, as it was given, got float64",
+    ),
+    "float32 out of float64": (
+        wrong_layer(Tanh, forward=lambda self, x: Tanh.forward(self, x).astype(np.float32)),
+        "expected forward to return float64, as it was given, got float32",
+    ),
+    "float32 within": (
+        wrong_layer(Tanh, forward=lambda self, x: Tanh.forward(self, x.astype(np.float32)).astype(float)),
+        "is it smooth, and does it keep float64",
+    ),
+    "memory before there was a forward": (Preset, "expected StaleBackwardError .* got a result: let forward"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "words"), BROKEN.values(), ids=BROKEN)
+def test_the_contract_is_checked(wrong, words, rng):
+    with pytest.raises((GradientError, ValueError), match=words):
+        check_layer(wrong(), rng.standard_normal((3, 4)))
+
+
+def test_memory_that_is_empty_before_the_first_forward(rng):
+    class Empty(Tanh):
+        def __init__(self):
+            self.y = None
+
+    with pytest.raises(GradientError, match=r"got TypeError: unsupported .*: let forward, and nothing else, set"):
+        check_layer(Empty(), rng.standard_normal((3, 4)))
+
+
+def test_a_layer_that_needs_no_memory_has_none_that_could_be_stale(rng):
+    twice = wrong_layer(Tanh, lambda self, x: 2 * x, lambda self, dy: 2 * dy)
+    assert check_layer(twice(), rng.standard_normal((3, 4))).largest_error < 1e-9
+
+
+def test_dropout_that_was_used_before(rng):
+    layer, x = Dropout(0.5, rng=0), rng.standard_normal((5, 4))
+    for training in (False, True):
+        layer.training = training
+        layer.forward(x[:2])
+        assert check_layer(layer, x).largest_error < 1e-9
+
+
+def test_the_class_instead_of_a_layer():
+    for wrong in (Tanh, None):
+        with pytest.raises(TypeError, match=r"expected a layer such as Dense\(4, 3\), got"):
+            check_layer(wrong, np.ones((2, 2)))

@@ -18,7 +18,7 @@ def test_assigning_copies_and_the_view_stays():
     assert model.theta.tolist()[6:] == [1, 1, 1]
     model.theta -= 1
     assert dense.W.value.tolist() == [[-1, 0, 1], [2, 3, 4]]
-    with pytest.raises(ValueError, match=r"value: expected shape \(2, 3\), got \(3,\)"):
+    with pytest.raises(ValueError, match=r"value of W: expected shape \(2, 3\), got \(3,\)"):
         dense.W.value = np.zeros(3)
     with pytest.raises(ValueError, match=r"theta: expected shape \(9,\), got \(\)"):
         model.theta = 0.0

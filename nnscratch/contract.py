@@ -1,0 +1,114 @@
+"""What a layer promises besides right gradients; ``check_layer`` asks for all of it."""
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from nnscratch.differentiable import StaleBackwardError
+from nnscratch.layers import Layer, find
+from nnscratch.parameter import Array
+
+KEPT = """\
+also right: x and dy are left alone; two calls agree; any number of rows works;
+duplicated rows have duplicated gradients; float32 stays float32;
+backward before forward is refused, or needs no memory"""
+
+
+class GradientError(AssertionError):
+    """A gradient is wrong, or a layer does not keep to its contract."""
+
+
+def forward_alone(layer: Layer, x: Array) -> Array:
+    """layer.forward(x), seeing to it that x stays as it is and y has its precision."""
+    given = x.copy()
+    y = layer.forward(given)
+    _expect_array(layer, "forward", y, "y", x.dtype)
+    if not np.array_equal(given, x):
+        raise GradientError(f"{layer!r}: forward changed its argument x: work on a new array")
+    return y
+
+
+def backward_alone(layer: Layer, dy: Array) -> Array:
+    """layer.backward(dy), seeing to it that dy stays as it is and dx has its precision."""
+    given = dy.copy()
+    try:
+        dx = layer.backward(given)
+    except (ValueError, TypeError, IndexError) as error:  # shapes and types that do not fit together
+        raise GradientError(f"{layer!r}: backward failed: {error}") from error
+    _expect_array(layer, "backward", dx, "dx", dy.dtype)
+    if not np.array_equal(given, dy):
+        raise GradientError(f"{layer!r}: backward changed its argument dy: work on a new array")
+    return dx  # type: ignore[return-value]  # None was refused
+
+
+def _expect_array(layer: Layer, method: str, got: Any, name: str, dtype: Any) -> None:
+    if not isinstance(got, np.ndarray):
+        raise GradientError(
+            f"{layer!r}: expected {method} to return an array, got {got!r}: does it end with return {name}?"
+        )
+    if got.dtype != dtype:
+        raise GradientError(
+            f"{layer!r}: expected {method} to return {dtype}, as it was given, got {got.dtype}: an array or a NumPy "
+            "number of another precision takes part; convert it with .astype(x.dtype) or float()"
+        )
+
+
+def names_of_gradients(layer: Layer) -> list[str]:
+    """One for each parameter; those in lists have no name of their own."""
+    return [f"d{p.name or f'parameters[{i}]'}" for i, p in enumerate(layer.parameters)]
+
+
+def check_contract(layer: Layer, x: Array, rng: np.random.Generator) -> None:
+    """GradientError with the first promise that a layer in float64 does not keep, at the inputs x (N, ...)."""
+    names = ["y", "dx", *names_of_gradients(layer)]
+
+    def results(layer: Layer, x: Array, dy: Array) -> list[Array]:
+        """Copies of all that one forward and one backward give, in the order of names."""
+        y = forward_alone(layer, x).copy()
+        return [y, backward_alone(layer, dy).copy(), *[p.grad.copy() for p in layer.parameters]]
+
+    def expect_same(first: list[Array], then: list[Array], when: str) -> None:
+        for name, one, other in zip(names, first, then, strict=True):
+            if not np.array_equal(one, other):
+                raise GradientError(f"{layer!r}: expected the same {name} {when}, got another")
+
+    twin, again = copy.deepcopy(layer), "from a second call"
+    y = forward_alone(twin, x)
+    if not np.array_equal(y, forward_alone(twin, x)):  # it draws random numbers, as Dropout may while training
+        again += " in prediction, when self.training is False"
+        for each in find(Layer, layer):
+            each.training = False
+    dy = rng.standard_normal(y.shape)
+    fresh, in_float32, layer = copy.deepcopy(layer), layer.astype(np.float32), copy.deepcopy(layer)
+
+    first = results(layer, x, dy)
+    expect_same(first, results(layer, x, dy), again)
+    twice = results(layer, np.concatenate([x, x]), np.concatenate([dy, dy]))
+    for name, once, both in zip(names[:2], first, twice, strict=False):
+        expected = np.concatenate([once, once])
+        if both.shape != expected.shape or not np.allclose(both, expected, rtol=0, atol=1e-9 * np.abs(expected).max()):
+            raise GradientError(
+                f"{layer!r}: expected a batch that has each row twice to have each row of {name} twice, got other "
+                "values: the number of rows must not matter here; the mean over the batch is taken in the loss"
+            )
+    expect_same(first, results(layer, x, dy), "after a batch of another size")
+    results(in_float32, x.astype(np.float32), dy.astype(np.float32))
+    _check_stale(fresh, layer, first[1], dy)
+
+
+def _check_stale(fresh: Layer, used: Layer, dx: Array, dy: Array) -> None:
+    """A backward without a forward must be refused, unless it needs no memory: it never goes on with something old."""
+    if any(isinstance(vars(fresh).get(k), np.ndarray) and v is not vars(fresh)[k] for k, v in vars(used).items()):
+        return  # forward has set this array before: the layer had seen a batch when it came here
+    try:
+        got: Any = fresh.backward(dy)
+    except StaleBackwardError:
+        return
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"
+    if not np.array_equal(got, dx):
+        raise GradientError(
+            f"{fresh!r}: expected StaleBackwardError from a backward without a forward, got "
+            f"{got if isinstance(got, str) else 'a result'}: let forward, and nothing else, set what backward reads"
+        )
