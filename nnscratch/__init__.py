@@ -16,13 +16,15 @@ Read the files in this order:
 - ``losses``          CrossEntropy, SparseCrossEntropy, SoftmaxCrossEntropy
 - ``model``           Sequential: the layers in a row, one theta, forward and backward
 - ``optimizers``      SGD, Adam
-- ``training``        batches, fit, evaluate, EarlyStopping
+- ``callbacks``       what happens between epochs; EarlyStopping
+- ``training``        batches, fit, evaluate
 - ``contract``        what else a layer promises; ``diagnosis``: wrong gradients in words
 - ``gradcheck``       the proof that all of this is right
 - ``plots``           pictures; ``files``: writing safely
 """
 
 from nnscratch.activations import ReLU, Sigmoid, Softmax
+from nnscratch.callbacks import Callback, EarlyStopping
 from nnscratch.contract import GradientError
 from nnscratch.differentiable import StaleBackwardError
 from nnscratch.gradcheck import check_layer, check_loss, check_model
@@ -31,7 +33,7 @@ from nnscratch.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SparseCros
 from nnscratch.model import Sequential
 from nnscratch.optimizers import SGD, Adam, Optimizer
 from nnscratch.parameter import Parameter
-from nnscratch.training import Callback, EarlyStopping, batches, evaluate, fit
+from nnscratch.training import batches, evaluate, fit
 
 __version__ = "0.1.0"
 

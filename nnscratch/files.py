@@ -10,9 +10,17 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a temporary file beside ``path``; when the block ends well, rename it to ``path`` in one step."""
+    """Open a temporary file beside ``path``; when the block ends well, rename it to ``path`` in one step.
+
+    Errors: OSError where no file can be written.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        raise IsADirectoryError(f"expected the path of a file, got the folder {path}: add a name")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(f"expected a path in a folder, got a path below the file {path.parent}") from error
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "xb") as file:

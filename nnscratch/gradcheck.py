@@ -80,7 +80,7 @@ def check_layer(layer: Layer, x: ArrayLike, *, rng: Rng = 0) -> Report:
     it; that float32 stays float32; that backward without a forward is refused.
     """
     if not isinstance(layer, Layer):
-        raise TypeError(f"expected a layer such as Dense(4, 3), got {layer!r}: make one, and let its class be a Layer")
+        raise TypeError(f"expected a layer such as Dense(4, 3), got {layer!r}: create one, of a class that is a Layer")
     layer, rng = layer.astype(np.float64), _independent(rng)
     for each in find(Layer, layer):
         each.training = each.needs_dx = True
@@ -144,7 +144,8 @@ def _check(
     x = np.array(x, np.float64)
     if not np.isfinite(x).all() or not names:
         raise ValueError(
-            f"{subject}: expected finite inputs and something to differentiate, got NaN, infinity or nothing"
+            f"{subject}: expected finite inputs and something to differentiate, got NaN, infinity or nothing: look at "
+            "the inputs, and at the model's parameters"
         )
 
     def outputs() -> Any:

@@ -4,14 +4,13 @@ dy says what the loss feels when y changes; by the chain rule ``backward`` retur
 """
 
 import copy
-import operator
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from nnscratch.differentiable import Differentiable
 from nnscratch.initializers import Rng, glorot_uniform, zeros
-from nnscratch.parameter import Array, Parameter, expect
+from nnscratch.parameter import Array, Parameter, expect, expect_count
 
 T = TypeVar("T")
 
@@ -59,7 +58,7 @@ class Layer(Differentiable):
 
     def __setattr__(self, name: str, new: Any) -> None:
         if isinstance(vars(self).get(name), Parameter):  # else the model would train a W that is no longer used
-            raise AttributeError(f"{name} is a Parameter: assign to {name}.value")
+            raise AttributeError(f"expected {name} to stay the same Parameter, got {new!r}: assign to {name}.value")
         if isinstance(new, Parameter):
             new.name = name
         object.__setattr__(self, name, new)
@@ -101,15 +100,16 @@ class Dense(Layer):
     """
 
     def __init__(self, n_in: int, n_out: int, *, rng: Rng = None, dtype: Any = np.float32) -> None:
-        self.n_in, self.n_out = operator.index(n_in), operator.index(n_out)
-        expect(n_in >= 1 and n_out >= 1, f"n_in and n_out of at least 1, got {self!r}")
+        expect_count(n_in, "n_in", 784)
+        expect_count(n_out, "n_out", 10)
+        self.n_in, self.n_out = int(n_in), int(n_out)
         self.W = Parameter(glorot_uniform(n_in, n_out, rng=rng, dtype=dtype))
         self.b = Parameter(zeros(n_out, dtype=dtype))
 
     def forward(self, x: Array) -> Array:
         if x.ndim != 2 or x.shape[1] != self.n_in:
-            hint = ": put Flatten() before it" if x.ndim > 2 else ""
-            raise ValueError(f"expected x of shape (N, {self.n_in}), got {x.shape}{hint}")
+            fix = "put Flatten() before it" if x.ndim > 2 else f"make it Dense({x.shape[-1]}, {self.n_out})"
+            raise ValueError(f"expected x of shape (N, {self.n_in}), got {x.shape}: {fix}")
         self.x = x
         return x @ self.W.value + self.b.value
 

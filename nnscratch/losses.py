@@ -24,7 +24,10 @@ class Loss(Differentiable):
 def _as_outputs(outputs: ArrayLike) -> Array:
     array = np.asarray(outputs)
     if array.ndim != 2 or array.shape[0] < 1 or array.shape[1] < 2 or array.dtype.kind != "f":
-        raise ValueError(f"expected outputs (N, C) as floats for 2 or more classes, got {array.dtype} {array.shape}")
+        raise ValueError(
+            f"expected outputs (N, C) as floats for 2 or more classes, got {array.dtype} {array.shape}: end the model "
+            "with a Dense of one output for each class"
+        )
     return array
 
 

@@ -17,7 +17,7 @@ def as_labels(labels: ArrayLike, n_classes: int, n: int | None = None) -> Labels
             "rows the loss CrossEntropy or labels.argmax(axis=1)"
         )
     if n not in (None, len(labels)):
-        raise ValueError(f"expected {n} labels, one for each row, got {len(labels)}")
+        raise ValueError(f"expected {n} labels, one for each row, got {len(labels)}: give those of the same rows")
     if labels.dtype.kind not in "iu":
         raise TypeError(f"expected integer labels, got {labels.dtype}: use labels.astype(int)")
     if labels.size and not (labels.min() >= 0 and labels.max() < n_classes):
@@ -56,7 +56,10 @@ def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, n_classes: int) ->
     [[1, 0], [1, 1]]
     """
     truth, guess = (as_labels(each, n_classes).astype(np.intp) for each in (labels, predicted))
-    expect(len(truth) == len(guess), f"as many predictions as labels, {len(truth)}, got {len(guess)}")
+    expect(
+        len(truth) == len(guess),
+        f"as many predictions as labels, {len(truth)}, got {len(guess)}: give those of the same rows",
+    )
     return np.bincount(truth * n_classes + guess, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
@@ -67,7 +70,7 @@ def classification_report(labels: Labels, predicted: Labels) -> str:
     harmonic mean. Support: how many are k; "weighted avg" weighs by it, "macro avg" does not. No cases count as 0.
     """
     classes, codes = np.unique(np.concatenate([labels, predicted]), return_inverse=True)
-    expect(codes.size > 0, "at least one label, got none")
+    expect(codes.size > 0, "at least one label, got none: give those of some rows")
     matrix = confusion_matrix(codes[: len(labels)], codes[len(labels) :], len(classes))
     right, support, called = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     scores = np.stack([right / called.clip(1), right / support.clip(1), 2 * right / (called + support)])  # (3, C)

@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike
 from nnscratch.differentiable import StaleBackwardError
 from nnscratch.files import replacing
 from nnscratch.layers import Layer, find
-from nnscratch.parameter import Array, InPlace, Parameter, expect
+from nnscratch.parameter import Array, InPlace, Parameter, expect, expect_count, expect_kind
+
+BLOCK = 1000  # rows that predict computes at once
 
 
 class Sequential(InPlace):
@@ -27,9 +29,10 @@ class Sequential(InPlace):
     grad: Array
 
     def __init__(self, layers: Iterable[Layer]) -> None:
+        expect_kind(Iterable, layers, "a list of layers such as [Dense(784, 10), Sigmoid()]")
         self.layers = tuple(layers)  # not a list: a layer put in later would not be in theta
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
-            raise TypeError(f"expected a list of layers such as [Dense(784, 10)], got {list(self.layers)}")
+            raise TypeError(f"expected a list of layers such as [Dense(784, 10), Sigmoid()], got {list(self.layers)}")
         different = len({id(layer) for layer in self.layers}) == len(self.layers)
         expect(different, "different layers, got one of them twice: build one for each place")
         self.parameters = find(Parameter, self.layers)
@@ -54,16 +57,21 @@ class Sequential(InPlace):
     def forward(self, x: Array, training: bool = False) -> Array:
         """The outputs for a batch x (N, ...) of floats. ``training`` switches Dropout on."""
         self._output_shape = None  # until all layers have run, they remember two different batches
-        x = self._as_input(x)
         for layer in self._all_layers:
             layer.training = training
+        *_, y = self.outputs(x)
+        self._output_shape = y.shape
+        return y
+
+    def outputs(self, x: Array) -> Iterator[Array]:
+        """The outputs of one layer after the other, in the mode (``training``) that the layers are in."""
+        x = self._as_input(x)
         for i, layer in enumerate(self.layers):
             try:
                 x = layer.forward(x)
             except ValueError as error:
                 raise ValueError(f"layer {i}, {layer!r}: {error}") from error
-        self._output_shape = x.shape
-        return x
+            yield x
 
     def backward(self, dy: Array) -> None:
         """Set ``grad`` from dy, the gradient of the loss with respect to the outputs.
@@ -71,17 +79,28 @@ class Sequential(InPlace):
         Errors: StaleBackwardError after ``predict`` and ``evaluate``; ValueError for dy of another shape than y.
         """
         if self._output_shape is None:
-            raise StaleBackwardError("backward needs the forward of the same batch: call forward right before it")
+            raise StaleBackwardError(
+                "expected backward after the forward of the same batch, got it after predict, evaluate, or nothing: "
+                "call forward right before it"
+            )
         if dy.shape != self._output_shape:
-            raise ValueError(f"expected dy of the outputs' shape {self._output_shape}, got {dy.shape}")
+            raise ValueError(
+                f"expected dy of the outputs' shape {self._output_shape}, got {dy.shape}: give what "
+                "loss.backward() returns"
+            )
         for layer in reversed(self.layers[self._first :]):
             dy = layer.backward(dy)  # type: ignore[assignment]  # only the last one returns None
 
     def predict(self, x: Array, batch_size: int = 1000) -> Array:
-        """The outputs for any number of rows, in a fresh array."""
-        expect(batch_size >= 1, f"batch_size of at least 1, got {batch_size}")
+        """The outputs for any number of rows, in a fresh array.
+
+        They are computed in blocks of 1000 rows, whatever ``batch_size`` is, which is there for those who know it from
+        Keras: the last bits of a product depend on how many rows it has, and are to be the same each time.
+        """
+        expect_count(batch_size, "batch_size", BLOCK)
         x = np.asarray(x)
-        outputs = [self.forward(x[i : i + batch_size]) for i in range(0, max(len(x), 1), batch_size)]
+        expect(x.ndim > 0, f"rows of data (N, ...), got {x}: give an array")
+        outputs = [self.forward(x[i : i + BLOCK]) for i in range(0, max(len(x), 1), BLOCK)]
         self._output_shape = None  # the layers remember the last batch of these, not the one a backward is for
         return np.concatenate(outputs)
 
@@ -92,7 +111,7 @@ class Sequential(InPlace):
                 f"expected images scaled to floats, got {x.dtype}: divide by 255, or use .astype(np.float32)"
             )
         if x.ndim < 2 or len(x) == 0:
-            raise ValueError(f"expected at least one row of data (N, ...), got shape {x.shape}")
+            raise ValueError(f"expected rows of data (N, ...), got shape {x.shape}: x[np.newaxis] makes a row of one")
         self._row_shape = x.shape[1:]
         return x.astype(self.theta.dtype, copy=False)
 
@@ -110,11 +129,12 @@ class Sequential(InPlace):
         """A table of the layers with their output shapes and numbers of parameters."""
         # Before any data was seen, the first Dense tells how wide it must be.
         shape = self._row_shape or next(((vars(la)["n_in"],) for la in self.layers if "n_in" in vars(la)), None)
-        x = None if shape is None else np.zeros((1, *shape), self.theta.dtype)
+        shapes = ["?"] * len(self.layers)
+        if shape is not None:
+            outputs = copy.deepcopy(self).outputs(np.zeros((1, *shape), self.theta.dtype))
+            shapes = [f"(N, {str(y.shape[1:])[1:].rstrip(',)')})" for y in outputs]
         lines = [f"{'Layer':<24}{'Output shape':<20}{'Params':>12}"]
-        for layer in copy.deepcopy(self.layers):
-            x = None if x is None else layer.forward(x)
-            shown = "?" if x is None else f"(N, {str(x.shape[1:])[1:].rstrip(',)')})"
+        for layer, shown in zip(self.layers, shapes, strict=True):
             lines.append(f"{layer!r:<24}{shown:<20}{sum(p.value.size for p in layer.parameters):>12,}")
         return "\n".join([*lines, f"Total params: {self.theta.size:,} ({self.theta.nbytes / 1024:,.2f} KB)"])
 
@@ -147,7 +167,8 @@ class Sequential(InPlace):
                     self.set_weights([archive[name] for name in names])
             except Exception as error:  # a damaged archive fails in a dozen ways
                 raise ValueError(
-                    f"{path}: expected a whole file of save_weights of this architecture: {error}"
+                    f"{path}: expected a whole file that save_weights wrote for this architecture, got one that fails: "
+                    f"{error}; build that model, or save again"
                 ) from error
 
     def _names(self) -> list[str]:

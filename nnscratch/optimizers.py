@@ -8,15 +8,16 @@ import math
 import numpy as np
 
 from nnscratch.model import Sequential
-from nnscratch.parameter import expect
+from nnscratch.parameter import expect, expect_kind
 
 
 class Optimizer:
     """The contract: ``step()`` changes ``model.theta`` according to ``model.grad``."""
 
     def __init__(self, model: Sequential, learning_rate: float) -> None:
+        expect_kind(Sequential, model, "a model such as Sequential([Dense(784, 10)])")
         expect(len(model.parameters) > 0, "a model with parameters, got none to train: add a Dense layer")
-        expect(0 < learning_rate < math.inf, f"learning_rate > 0 and finite, got {learning_rate}")
+        expect(0 < learning_rate < math.inf, f"learning_rate > 0 and finite, got {learning_rate}: 0.001 is usual")
         self.model, self.learning_rate = model, learning_rate
 
     def step(self) -> None:
@@ -35,8 +36,8 @@ class SGD(Optimizer):
         self, model: Sequential, learning_rate: float = 0.01, momentum: float = 0.0, weight_decay: float = 0.0
     ) -> None:
         super().__init__(model, learning_rate)
-        expect(0 <= momentum < 1, f"momentum in [0, 1), got {momentum}")
-        expect(weight_decay >= 0, f"weight_decay >= 0, got {weight_decay}")
+        expect(0 <= momentum < 1, f"momentum in [0, 1), got {momentum}: 0.9 is usual")
+        expect(weight_decay >= 0, f"weight_decay >= 0, got {weight_decay}: 0.01 is usual")
         self.momentum, self.weight_decay = momentum, weight_decay
         self.velocity = np.zeros_like(model.theta)
 
@@ -69,14 +70,14 @@ class Adam(Optimizer):
         epsilon: float = 1e-7, weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__(model, learning_rate)
-        expect(0 <= beta_1 < 1, f"beta_1 in [0, 1), got {beta_1}")
-        expect(0 <= beta_2 < 1, f"beta_2 in [0, 1), got {beta_2}")
+        expect(0 <= beta_1 < 1, f"beta_1 in [0, 1), got {beta_1}: 0.9 is usual")
+        expect(0 <= beta_2 < 1, f"beta_2 in [0, 1), got {beta_2}: 0.999 is usual")
         tiny = float(np.finfo(model.theta.dtype).tiny)
         expect(
             tiny <= epsilon < math.inf,
-            f"epsilon > 0 and finite, for {model.theta.dtype} at least {tiny:.1e}, got {epsilon}",
+            f"epsilon > 0 and finite, for {model.theta.dtype} at least {tiny:.1e}, got {epsilon}: 1e-7 is usual",
         )
-        expect(weight_decay >= 0, f"weight_decay >= 0, got {weight_decay}")
+        expect(weight_decay >= 0, f"weight_decay >= 0, got {weight_decay}: 0.01 is usual")
         self.beta_1, self.beta_2, self.epsilon = float(beta_1), float(beta_2), float(epsilon)
         self.weight_decay = weight_decay
         self.t = 0

@@ -15,6 +15,33 @@ def expect(holds: bool, what: str) -> None:
         raise ValueError(f"expected {what}")
 
 
+def expect_kind(kind: type, value: Any, what: str) -> None:
+    """Raise TypeError("expected " + what + ", got ...") unless the value is of that kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"expected {what}, got {value!r}: create one")
+
+
+def expect_count(value: Any, what: str, usual: int) -> None:
+    """Raise TypeError unless the value is a whole number, ValueError unless it is 1 or more."""
+    message = f"expected {what} of at least 1, got {value!r}: give a whole number such as {usual}"
+    if not isinstance(value, int | np.integer):
+        raise TypeError(message)
+    if value < 1:
+        raise ValueError(message)
+
+
+def expect_finite(x: Array, what: str) -> None:
+    """Raise ValueError if there is a NaN or an infinity in x (N, ...)."""
+    for start in range(
+        0, len(x) if x.dtype.kind == "f" else 0, 1000
+    ):  # in pieces: there is no second array as large as x
+        wrong = np.argwhere(~np.isfinite(x[start : start + 1000]))
+        if len(wrong):
+            row = start + int(wrong[0, 0])
+            value = x[(row, *wrong[0, 1:])]
+            raise ValueError(f"{what}: expected finite numbers, got {value} in row {row}: mend or leave out such rows")
+
+
 class InPlace:
     """Assigning to an attribute that holds an array copies into that array: views of it never come loose."""
 

@@ -1,67 +1,18 @@
-"""Training: batches, the loop over them, and what happens between epochs."""
+"""Training: batches, and the loop over them."""
 
 import math
-import operator
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nnscratch.callbacks import Callback, History
 from nnscratch.initializers import Rng
 from nnscratch.losses import Loss
 from nnscratch.metrics import accuracy
 from nnscratch.model import Sequential
 from nnscratch.optimizers import Optimizer
-from nnscratch.parameter import Array, expect
-
-History = dict[str, list[float]]
-
-
-class Callback:
-    """What ``fit`` calls on its way; override what you need."""
-
-    def on_train_begin(self, model: Sequential, epochs: int, steps: int) -> None:
-        """Before the first of ``epochs`` epochs with ``steps`` steps each."""
-
-    def on_batch_end(self, loss: float, accuracy: float) -> None:
-        """After each step, with the means of the epoch so far."""
-
-    def on_epoch_end(self, model: Sequential, history: History) -> bool | None:
-        """After each epoch and its validation. True stops the training."""
-
-    def on_train_end(self, model: Sequential) -> None:
-        """When training has ended, in whatever way."""
-
-
-class EarlyStopping(Callback):
-    """Stop after ``patience`` epochs without progress: ``monitor`` did not improve by more than ``min_delta``.
-
-    ``monitor`` is a key of the history; losses improve downwards, accuracies upwards. With ``restore_best_weights``
-    the model ends with the weights of its best epoch, also when nothing was stopped. Defaults and rules are Keras'.
-    """
-
-    def __init__(
-        self, monitor: str = "val_loss", min_delta: float = 0.0, patience: int = 0, restore_best_weights: bool = False
-    ) -> None:
-        self.monitor, self.min_delta, self.patience = monitor, abs(min_delta), patience
-        self.restore_best_weights = restore_best_weights
-
-    def on_train_begin(self, model: Sequential, epochs: int, steps: int) -> None:
-        self.best, self.wait = math.inf, 0
-        self.best_theta: Array | None = None
-
-    def on_epoch_end(self, model: Sequential, history: History) -> bool:
-        known = list(history)
-        expect(self.monitor in known, f"monitor to be one of {known}, got {self.monitor!r}: val_ needs validation")
-        value = history[self.monitor][-1] * (-1 if self.monitor.endswith("accuracy") else 1)
-        self.wait += 1
-        if value < self.best - self.min_delta:
-            self.best, self.wait, self.best_theta = value, 0, model.theta.copy()
-        return self.wait >= max(self.patience, 1) and len(history[self.monitor]) > 1
-
-    def on_train_end(self, model: Sequential) -> None:
-        if self.restore_best_weights and self.best_theta is not None:
-            model.theta = self.best_theta
+from nnscratch.parameter import Array, expect, expect_count, expect_finite, expect_kind
 
 
 def batches(
@@ -72,8 +23,12 @@ def batches(
     The caller's arrays are not touched. Errors: ValueError for arrays that do not fit together.
     """
     x, y = np.asarray(x), np.asarray(y)
-    expect(len(x) == len(y) > 0, f"as many labels as rows of data, and some, got {len(y)} and {len(x)}")
-    expect(operator.index(batch_size) >= 1, f"batch_size of at least 1, got {batch_size}")
+    fit_together = x.ndim > 0 and y.ndim > 0 and len(x) == len(y) > 0
+    expect(
+        fit_together,
+        f"as many labels as rows of data, and some, got {y.shape[:1]} and {x.shape[:1]}: take both from the same rows",
+    )
+    expect_count(batch_size, "batch_size", 32)
     order = np.random.default_rng(rng).permutation(len(x)) if shuffle else np.arange(len(x))
     picks = (order[start : start + batch_size] for start in range(0, len(x), batch_size))
     return ((x[rows], y[rows]) for rows in picks)  # not "yield": the checks above are to run at the call
@@ -97,25 +52,35 @@ def fit(
     ``verbose=1`` prints a line per epoch. Ctrl-C ends the training but not the program: the model keeps the weights
     of that moment, and the history, shorter than ``epochs``, is returned.
 
-    Errors: ValueError for arguments that do not fit together; FloatingPointError when the loss is NaN or infinite,
-    before that step changes any weight.
+    Errors: TypeError and ValueError for arguments that do not fit together; FloatingPointError when the loss is NaN or
+    infinite, before that step changes any weight.
     """
+    expect_kind(Loss, loss, "a loss such as SparseCrossEntropy()")
+    expect_kind(Optimizer, optimizer, "an optimizer such as Adam(model)")
     expect(optimizer.model is model, "the optimizer of this model, got one of another: build it with Adam(model)")
-    expect(operator.index(epochs) >= 1, f"epochs of at least 1, got {epochs}")
+    expect_count(epochs, "epochs", 5)
+    for callback in callbacks:
+        expect_kind(Callback, callback, "a callback such as EarlyStopping()")
     x, y, rng = np.asarray(x), np.asarray(y), np.random.default_rng(rng)
     if validation_split:
+        expect(validation_data is None, "validation_split or validation_data, got both: leave one of them out")
         split = math.floor(len(x) * (1 - validation_split))
         expect(
-            validation_data is None and 0 < split < len(x),
-            f"validation_data, or a validation_split in (0, 1) that leaves rows to train on, got "
-            f"validation_split={validation_split} of {len(x)} rows",
+            0 < split < len(x),
+            f"a split that leaves rows to train on and to validate with, got validation_split={validation_split} of "
+            f"{len(x)} rows: 0.1 is usual",
         )
         x, y, validation_data = x[:split], y[:split], (x[split:], y[split:])
-    batches(x, y, batch_size, shuffle=False)  # for its checks, before anything is done
+    # Everything is looked at before an epoch is spent, with one row for the model's and the loss's own checks.
+    batches(x, y, batch_size, shuffle=False)
+    expect_finite(x, "x")
     history: History = {"loss": [], "accuracy": []}
     if validation_data is not None:
+        pair = isinstance(validation_data, tuple | list) and len(validation_data) == 2
+        expect(pair, f"validation_data as a pair (x, y), got {type(validation_data).__name__}: put both in a tuple")
         x_val, y_val = validation_data = (np.asarray(validation_data[0]), np.asarray(validation_data[1]))
-        batches(x_val, y_val, shuffle=False)  # likewise, and one row for the model's: before an epoch is spent
+        batches(x_val, y_val, shuffle=False)
+        expect_finite(x_val, "the x of the validation data")
         evaluate(model, loss, x_val[:1], y_val[:1])
         history |= {"val_loss": [], "val_accuracy": []}
     for callback in callbacks:
@@ -129,8 +94,7 @@ def fit(
                 value = loss.forward(outputs, yb)
                 if not math.isfinite(value):
                     raise FloatingPointError(
-                        f"the loss became {value} in epoch {epoch}, after {rows} rows: lower the learning rate, and "
-                        "check that the data is finite and scaled to [0, 1]"
+                        _diverged(value, model, xb, f"epoch {epoch}, step {rows // batch_size + 1}")
                     )
                 model.backward(loss.backward())
                 optimizer.step()
@@ -142,6 +106,8 @@ def fit(
             results = [total / rows, right / rows]
             if validation_data is not None:
                 results += evaluate(model, loss, *validation_data)
+                if not math.isfinite(results[2]):
+                    raise FloatingPointError(_diverged(results[2], model, x_val, f"the validation of epoch {epoch}"))
             for values, result in zip(history.values(), results, strict=True):
                 values.append(result)
             if verbose:
@@ -157,3 +123,14 @@ def fit(
         for callback in callbacks:
             callback.on_train_end(model)
     return history
+
+
+def _diverged(value: float, model: Sequential, x: Array, when: str) -> str:
+    """What to say when a loss is not finite."""
+    where = "although all layers' outputs are"
+    with np.errstate(all="ignore"):  # an error is being raised already: no warnings on top of it
+        for i, y in enumerate(model.outputs(x)):
+            if not np.isfinite(y).all():
+                where = f"layer {i}, {model.layers[i]!r}, being the first whose outputs are not"
+                break
+    return f"expected a finite loss, got {value} in {when}, {where}: lower the learning rate, scale x to about [0, 1]"

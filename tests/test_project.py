@@ -36,7 +36,7 @@ def test_importing_it_loads_nothing_but_numpy():
 
 def test_dependencies_point_one_way():
     order = ["parameter", "differentiable", "files", "initializers", "layers", "activations", "metrics", "losses",
-             "model", "optimizers", "training", "contract", "diagnosis", "gradcheck"]  # fmt: skip
+             "model", "optimizers", "callbacks", "training", "contract", "diagnosis", "gradcheck"]  # fmt: skip
     for i, module in enumerate(order):
         for name in imports(ROOT / "nnscratch" / f"{module}.py"):
             if name.startswith("nnscratch."):

@@ -1,0 +1,416 @@
+"""Calls that people get wrong, and what each is told: the kind of error and words of its message.
+
+Every message says what was expected, what came, and how to put it right.
+"""
+
+import numpy as np
+
+from nnscratch import (
+    SGD,
+    Adam,
+    CrossEntropy,
+    Dense,
+    Dropout,
+    EarlyStopping,
+    Flatten,
+    Parameter,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    SoftmaxCrossEntropy,
+    SparseCrossEntropy,
+    batches,
+    check_layer,
+    evaluate,
+    fit,
+)
+from nnscratch.metrics import accuracy, confusion_matrix
+
+X = np.random.default_rng(0).random((10, 4))
+Y = np.arange(10) % 3
+SCORES = np.full((10, 3), 0.5)
+
+
+def model():
+    return Sequential([Dense(4, 5, rng=0), ReLU(), Dense(5, 3, rng=0)])
+
+
+def train(x=X, y=Y, loss=None, layers=None, **arguments):
+    """``fit`` with one thing wrong."""
+    learner = Sequential(layers) if layers else model()
+    loss = loss or SoftmaxCrossEntropy()
+    return fit(learner, loss, Adam(learner), x, y, **({"verbose": 0} | arguments))
+
+
+def with_entry(value):
+    x = X.copy()
+    x[7, 2] = value
+    return x
+
+
+# What is done: (the call, the kind of error, words of the message, among them how to put it right)
+CALLS = {
+    # data
+    "x of another width": (
+        lambda: model().predict(X[:, :3]),
+        ValueError,
+        "layer 0, Dense(4, 5): expected x of shape (N, 4), got (10, 3): make it Dense(3, 5)",
+    ),
+    "layers that do not fit": (
+        lambda: Sequential([Dense(4, 5), ReLU(), Dense(6, 3)]).predict(X),
+        ValueError,
+        "layer 2, Dense(6, 3): expected x of shape (N, 6), got (10, 5): make it Dense(5, 3)",
+    ),
+    "images without Flatten": (lambda: model().predict(np.ones((10, 2, 2))), ValueError, "put Flatten() before it"),
+    "images as bytes": (
+        lambda: train(np.ones((10, 4), np.uint8)),
+        TypeError,
+        "expected images scaled to floats, got uint8: divide by 255",
+    ),
+    "a single row": (lambda: model().predict(X[0]), ValueError, "x[np.newaxis] makes a row of one"),
+    "no rows": (
+        lambda: train(X[:0], Y[:0]),
+        ValueError,
+        "expected as many labels as rows of data, and some, got (0,) and (0,): take both from the same rows",
+    ),
+    "no rows to predict": (
+        lambda: model().predict(X[:0]),
+        ValueError,
+        "expected rows of data (N, ...), got shape (0, 4)",
+    ),
+    "NaN in x": (
+        lambda: train(with_entry(np.nan)),
+        ValueError,
+        "x: expected finite numbers, got nan in row 7: mend or leave out such rows",
+    ),
+    "infinity in x": (
+        lambda: train(with_entry(np.inf)),
+        ValueError,
+        "x: expected finite numbers, got inf in row 7: mend or leave out such rows",
+    ),
+    "NaN in the validation data": (
+        lambda: train(validation_data=(with_entry(np.nan), Y)),
+        ValueError,
+        "the x of the validation data: expected finite numbers, got nan in row 7",
+    ),
+    "an array of objects": (
+        lambda: train(X.astype(object)),
+        TypeError,
+        "got object: divide by 255, or use .astype(np.float32)",
+    ),
+    "text": (lambda: train([["a", "b"]] * 10), TypeError, "got <U1: divide by 255, or use .astype(np.float32)"),
+    "complex numbers": (
+        lambda: train(X.astype(complex)),
+        TypeError,
+        "got complex128: divide by 255, or use .astype(np.float32)",
+    ),
+    "x and y of different lengths": (
+        lambda: train(X, Y[:9]),
+        ValueError,
+        "expected as many labels as rows of data, and some, got (9,) and (10,): take both",
+    ),
+    "y that is a number": (lambda: train(X, 3), ValueError, "got () and (10,): take both from the same rows"),
+    # labels
+    "labels as floats": (
+        lambda: train(y=Y.astype(float)),
+        TypeError,
+        "expected integer labels, got float64: use labels.astype(int)",
+    ),
+    "labels from 1": (
+        lambda: train(y=Y + 1),
+        ValueError,
+        "expected labels from 0 to 2, got 1 to 3: number the classes from 0",
+    ),
+    "negative labels": (
+        lambda: train(y=Y - 1),
+        ValueError,
+        "expected labels from 0 to 2, got -1 to 1: number the classes from 0",
+    ),
+    "labels in a column": (lambda: train(y=Y[:, None]), ValueError, "use labels.ravel()"),
+    "one-hot labels where integers are expected": (
+        lambda: train(y=np.eye(3)[Y]),
+        ValueError,
+        "CrossEntropy or labels.argmax(axis=1)",
+    ),
+    "integers where one-hot labels are expected": (
+        lambda: train(layers=[Dense(4, 3), Softmax()], loss=CrossEntropy()),
+        ValueError,
+        "SparseCrossEntropy",
+    ),
+    "rows that are no distributions": (
+        lambda: train(layers=[Dense(4, 3), Softmax()], loss=CrossEntropy(), y=2 * np.eye(3)[Y]),
+        ValueError,
+        "do not sum to 1",
+    ),
+    "logits where scores are expected": (
+        lambda: train(loss=SparseCrossEntropy(), x=-100 * X),
+        ValueError,
+        "SoftmaxCrossEntropy() on logits",
+    ),
+    "a single output": (
+        lambda: train(layers=[Dense(4, 1), Sigmoid()], loss=SparseCrossEntropy(), y=Y % 1),
+        ValueError,
+        "got float32 (10, 1): end the model with a Dense of one output for each class",
+    ),
+    "labels as text": (lambda: train(y=Y.astype(str)), TypeError, "expected integer labels, got <U"),
+    "accuracy of other rows": (
+        lambda: accuracy(SCORES, Y[:9]),
+        ValueError,
+        "expected 10 labels, one for each row, got 9: give those of the same rows",
+    ),
+    "a confusion matrix of different lengths": (
+        lambda: confusion_matrix(Y, Y[:9], 3),
+        ValueError,
+        "got 9: give those of the same rows",
+    ),
+    # layers and models
+    "a size of 0": (
+        lambda: Dense(0, 3),
+        ValueError,
+        "expected n_in of at least 1, got 0: give a whole number such as 784",
+    ),
+    "a negative size": (
+        lambda: Dense(4, -3),
+        ValueError,
+        "expected n_out of at least 1, got -3: give a whole number such as 10",
+    ),
+    "half a unit": (
+        lambda: Dense(4, 2.5),
+        TypeError,
+        "expected n_out of at least 1, got 2.5: give a whole number such as 10",
+    ),
+    "dropping everything": (lambda: Dropout(1.0), ValueError, "expected a rate in [0, 1), got 1.0"),
+    "dropping 20 of 1": (lambda: Dropout(20), ValueError, "expected a rate in [0, 1), got 20"),
+    "a model without layers": (
+        lambda: Sequential([]),
+        TypeError,
+        "expected a list of layers such as [Dense(784, 10), Sigmoid()], got []",
+    ),
+    "a layer's class": (
+        lambda: Sequential([Dense(4, 3), ReLU]),
+        TypeError,
+        "got [Dense(4, 3), <class 'nnscratch.activations.ReLU'>]",
+    ),
+    "a layer instead of a list": (
+        lambda: Sequential(Dense(4, 3)),
+        TypeError,
+        "expected a list of layers such as [Dense(784, 10), Sigmoid()], got Dense(4, 3)",
+    ),
+    "a name instead of a layer": (
+        lambda: Sequential([Dense(4, 3), "relu"]),
+        TypeError,
+        "expected a list of layers such as [Dense(784, 10), Sigmoid()], got [Dense(4, 3), 'relu']",
+    ),
+    "a layer twice": (lambda: Sequential([a := Dense(4, 4), a]), ValueError, "build one for each place"),
+    "a layer of another model": (lambda: Sequential(model().layers), ValueError, "copy.deepcopy(layer)"),
+    "an integer parameter": (
+        lambda: Parameter([1, 2]),
+        TypeError,
+        "expected float32 or float64, got int64: convert with .astype(np.float32)",
+    ),
+    "a gradient of another shape": (
+        lambda: setattr(Dense(4, 3).b, "grad", np.ones((10, 3))),
+        ValueError,
+        "grad of b: expected shape (3,), got (10, 3): sum over the rows, .sum(axis=0)",
+    ),
+    "a parameter replaced": (lambda: setattr(Dense(4, 3), "W", np.ones((4, 3))), AttributeError, "assign to W.value"),
+    "backward first": (lambda: model().backward(np.ones((10, 3))), RuntimeError, "call forward right before it"),
+    "backward after predict": (
+        lambda: (m := model(), m.forward(X), m.predict(X), m.backward(np.ones((10, 3)))),
+        RuntimeError,
+        "call forward right before it",
+    ),
+    "dy of another shape": (
+        lambda: (m := model(), m.forward(X), m.backward(np.ones((10, 1)))),
+        ValueError,
+        "shape (10, 3), got (10, 1): give what loss.backward() returns",
+    ),
+    # training
+    "no epochs": (
+        lambda: train(epochs=0),
+        ValueError,
+        "expected epochs of at least 1, got 0: give a whole number such as 5",
+    ),
+    "half an epoch": (
+        lambda: train(epochs=0.5),
+        TypeError,
+        "expected epochs of at least 1, got 0.5: give a whole number such as 5",
+    ),
+    "a batch of 0": (
+        lambda: train(batch_size=0),
+        ValueError,
+        "expected batch_size of at least 1, got 0: give a whole number such as 32",
+    ),
+    "a negative batch": (
+        lambda: batches(X, Y, -1),
+        ValueError,
+        "expected batch_size of at least 1, got -1: give a whole number such as 32",
+    ),
+    "a batch of 3.5": (
+        lambda: train(batch_size=3.5),
+        TypeError,
+        "expected batch_size of at least 1, got 3.5: give a whole number such as 32",
+    ),
+    "predict in batches of 0": (
+        lambda: model().predict(X, batch_size=0),
+        ValueError,
+        "expected batch_size of at least 1, got 0: give a whole number such as 1000",
+    ),
+    "a learning rate of 0": (
+        lambda: SGD(model(), 0),
+        ValueError,
+        "expected learning_rate > 0 and finite, got 0: 0.001 is usual",
+    ),
+    "a negative learning rate": (
+        lambda: Adam(model(), -1e-3),
+        ValueError,
+        "expected learning_rate > 0 and finite, got -0.001: 0.001 is usual",
+    ),
+    "momentum of 1": (
+        lambda: SGD(model(), 0.1, momentum=1),
+        ValueError,
+        "expected momentum in [0, 1), got 1: 0.9 is usual",
+    ),
+    "beta of 1": (lambda: Adam(model(), beta_1=1), ValueError, "expected beta_1 in [0, 1), got 1: 0.9 is usual"),
+    "epsilon of 0": (lambda: Adam(model(), epsilon=0), ValueError, "at least 1.2e-38, got 0: 1e-7 is usual"),
+    "nothing to train": (lambda: Adam(Sequential([Flatten(), ReLU()])), ValueError, "add a Dense layer"),
+    "layers instead of a model": (
+        lambda: Adam(model().layers),
+        TypeError,
+        "expected a model such as Sequential([Dense(784, 10)]), got (Dense(4, 5), ReLU()",
+    ),
+    "the optimizer of another model": (
+        lambda: fit(model(), SoftmaxCrossEntropy(), Adam(model()), X, Y),
+        ValueError,
+        "build it with Adam(model)",
+    ),
+    "the loss's class": (
+        lambda: train(loss=SoftmaxCrossEntropy),
+        TypeError,
+        "expected a loss such as SparseCrossEntropy(), got <class",
+    ),
+    "validation_split of 0.999 of ten rows": (
+        lambda: train(validation_split=0.999),
+        ValueError,
+        "got validation_split=0.999 of 10 rows: 0.1 is usual",
+    ),
+    "validation_split of 20": (
+        lambda: train(validation_split=20),
+        ValueError,
+        "got validation_split=20 of 10 rows: 0.1 is usual",
+    ),
+    "both kinds of validation": (
+        lambda: train(validation_split=0.2, validation_data=(X, Y)),
+        ValueError,
+        "expected validation_split or validation_data, got both: leave one of them out",
+    ),
+    "validation data alone": (
+        lambda: train(validation_data=X),
+        ValueError,
+        "expected validation_data as a pair (x, y), got ndarray: put both in a tuple",
+    ),
+    "validation data of different lengths": (
+        lambda: train(validation_data=(X, Y[:3])),
+        ValueError,
+        "got (3,) and (10,): take both from the same rows",
+    ),
+    "monitoring what is not there": (lambda: train(callbacks=[EarlyStopping()]), ValueError, "val_ needs validation"),
+    "a callback's class": (
+        lambda: train(validation_split=0.5, callbacks=[EarlyStopping]),
+        TypeError,
+        "expected a callback such as EarlyStopping(), got <class",
+    ),
+    # weights and files
+    "weights of another shape": (
+        lambda: model().set_weights([w.T for w in model().get_weights()]),
+        ValueError,
+        "build the model they belong to",
+    ),
+    "too few weights": (
+        lambda: model().set_weights(model().get_weights()[:2]),
+        ValueError,
+        "build the model they belong to",
+    ),
+    "an optimizer's class": (
+        lambda: fit(model(), SoftmaxCrossEntropy(), Adam, X, Y),
+        TypeError,
+        "expected an optimizer such as Adam(model), got <class",
+    ),
+    "loss and optimizer exchanged": (
+        lambda: fit(m := model(), Adam(m), SoftmaxCrossEntropy(), X, Y),
+        TypeError,
+        "expected a loss such as SparseCrossEntropy(), got",
+    ),
+    # checks
+    "a check at NaN": (
+        lambda: check_layer(Dense(4, 3), with_entry(np.nan)),
+        ValueError,
+        "expected finite inputs and something to differentiate, got NaN, infinity or nothing: look at",
+    ),
+    "a check of a class": (
+        lambda: check_layer(ReLU, X),
+        TypeError,
+        "expected a layer such as Dense(4, 3), got <class 'nnscratch.activations.ReLU'>: create one",
+    ),
+    "evaluate on other labels": (
+        lambda: evaluate(model(), SoftmaxCrossEntropy(), X, Y[:9]),
+        ValueError,
+        "expected 10 labels, one for each row, got 9: give those of the same rows",
+    ),
+}
+
+
+def saved(path, content=None):
+    """A file of weights, or of something else."""
+    if content is None:
+        model().save_weights(path)
+    else:
+        path.write_bytes(content)
+    return path
+
+
+def cut(path):
+    return saved(path, saved(path).read_bytes()[:500])
+
+
+def npz(path, *arrays):
+    with path.open("wb") as file:
+        np.savez(file, *arrays)
+    return path
+
+
+# The same for calls that are given the path of a file, in a folder of its own.
+FILE_CALLS = {
+    "a file cut short": (lambda path: model().load_weights(cut(path)), ValueError, "build that model, or save again"),
+    "a file of something else": (
+        lambda path: model().load_weights(saved(path, b"not at all")),
+        ValueError,
+        "build that model, or save again",
+    ),
+    "an empty file": (
+        lambda path: model().load_weights(saved(path, b"")),
+        ValueError,
+        "build that model, or save again",
+    ),
+    "arrays of somebody else": (
+        lambda path: model().load_weights(npz(path, *model().get_weights())),
+        ValueError,
+        "expected ['0_W', '1_b', '2_W', '3_b'], got ['arr_0', 'arr_1', 'arr_2', 'arr_3']",
+    ),
+    "the weights of another model": (
+        lambda path: Sequential([Dense(4, 3)]).load_weights(saved(path)),
+        ValueError,
+        "expected ['0_W', '1_b'], got ['0_W', '1_b', '2_W', '3_b']",
+    ),
+    "weights in a folder's place": (
+        lambda path: model().save_weights(path.parent),
+        IsADirectoryError,
+        "got the folder",
+    ),
+    "weights below a file": (
+        lambda path: model().save_weights(saved(path, b"") / "w.npz"),
+        NotADirectoryError,
+        "got a path below the file",
+    ),
+}
