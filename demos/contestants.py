@@ -252,10 +252,10 @@ class Host:
 
     def build(self, sizes, last, batch_size, rows):
         """A new network and the first rows of the data; where there are too few, all of them as often as needed."""
-        self.x_used, self.y_used = self.x[:rows], self.y[:rows]
-        if rows > len(self.x):
-            self.x_used, self.y_used = np.resize(self.x, (rows, self.x.shape[1])), np.resize(self.y, rows)
-        self.contestant.build(sizes, last, batch_size, self.x_used, self.y_used)
+        x, y = self.x[:rows], self.y[:rows]
+        if rows > len(x):
+            x, y = np.resize(x, (rows, x.shape[1])), np.resize(y, rows)
+        self.contestant.build(sizes, last, batch_size, x, y)
 
     def epoch(self, times=1):
         start = time.perf_counter()

@@ -1,0 +1,212 @@
+"""The benchmark's arithmetic, its words, and a tiny run of all its parts. How long things take is not tested."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from datasets import mnist
+from demos import benchmark, contestants, costs
+
+PEERS = [name for name, each in contestants.CONTESTANTS.items() if each.needs]
+MACHINE = {"cores": 2, "processor": "abacus", "data": "full MNIST", "versions": {"numpy": "2.0"}, "missing": []}
+QUIET = benchmark.noise([1.0] * 20, 0.1)
+
+
+def without_peers(patch):
+    patch.setattr(benchmark.importlib.util, "find_spec", lambda name: None)
+
+
+def few_digits(rows):
+    (x, y), (x_test, y_test) = mnist.load_sample()
+    return tuple((x[:rows].reshape(-1, 784) / np.float32(255), y[:rows]) for x, y in ((x, y), (x_test, y_test)))
+
+
+@pytest.fixture(scope="module")
+def tiny_run(tmp_path_factory):
+    """All parts, without peers, on 500 digits: (what it printed as a file, the JSON, the folder)."""
+    folder = tmp_path_factory.mktemp("benchmark")
+    with pytest.MonkeyPatch.context() as patch:
+        without_peers(patch)
+        patch.setattr(benchmark, "cores", lambda: 1)  # with several threads a busy machine takes a minute for this
+        patch.setattr(costs, "load", lambda: few_digits(500))
+        patch.setattr(
+            benchmark, "MODELS", {"784-20-10": ((784, 20, 10), "sigmoid", 32, ("nnscratch", "bare products"))}
+        )
+        patch.setattr(benchmark, "ROWS", 500)
+        network = (784, 20, 10)
+        patch.setattr(benchmark, "SCALING", {"samples": {n: (network, 32, n) for n in (100, 1000, 10**15)}})
+        patch.setattr(benchmark, "BUSY", "")
+        patch.setattr(benchmark.time, "sleep", lambda seconds: None)
+        benchmark.main(["--repeats", "3", "--output", str(folder)])
+    return json.loads((folder / "results.json").read_text(encoding="utf-8")), folder
+
+
+def test_a_run_has_all_parts_and_its_ratios_are_quotients_of_medians(tiny_run):
+    results, folder = tiny_run
+    assert set(results) == {"machine", "noise", "training", "inference", "memory", "scaling", "busy"}
+    for rows in (results["training"]["784-20-10"]["contestants"], results["inference"]["contestants"]):
+        assert set(rows) == {"nnscratch", "bare products"}
+        for row in rows.values():
+            assert min(row["seconds"]) > 0
+            assert row["median"] == np.median(row["seconds"])
+            assert row["ratio"] == rows["nnscratch"]["median"] / row["median"]
+    for row in results["busy"].values():
+        assert len(row["alone"]) == len(row["busy"]) == 3
+        assert row["slow-down"] == np.median(row["busy"]) / np.median(row["alone"])
+    assert (folder / "benchmark.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "results.md").read_text(encoding="utf-8") == benchmark.markdown(results)
+
+
+def test_a_run_reports_the_accuracy_of_those_who_learn(tiny_run):
+    part = tiny_run[0]["training"]["784-20-10"]
+    assert part["epochs"] == 4
+    assert "accuracy" not in part["contestants"]["bare products"]
+    assert 0.5 < part["contestants"]["nnscratch"]["accuracy"] < 0.9
+    assert part["odd accuracies"] == {}
+
+
+def test_a_run_measures_memory_beyond_the_data(tiny_run):
+    row = tiny_run[0]["memory"]["nnscratch"]["784-20-10"]
+    assert row["theta"] == 4 * (785 * 20 + 21 * 10)
+    assert row["limit"] == 30e6 + 6 * row["theta"]
+    assert 5 * row["theta"] < row["arrays"] < row["limit"]  # theta, grad and three vectors of Adam
+
+
+def test_scaling_leaves_out_what_does_not_fit_into_memory(tiny_run, capsys):
+    values = tiny_run[0]["scaling"]["samples"]
+    assert list(values) == ["100", "1000"]
+    for rows, row in values.items():
+        assert row["ratio"] == row["nnscratch"] / row["bare products"]
+        steps = -(-int(rows) // 32)
+        assert row["per sample"] == pytest.approx(row["nnscratch"] * steps / int(rows))
+
+
+def test_missing_peers_are_named_with_the_way_to_install_them(tiny_run, monkeypatch, tmp_path, capsys):
+    assert tiny_run[0]["machine"]["missing"] == PEERS
+    assert len(PEERS) == 6
+    without_peers(monkeypatch)
+    monkeypatch.setitem(benchmark.PARTS, "busy", lambda bench: {})
+    monkeypatch.setattr(costs, "load", lambda: few_digits(10))
+    benchmark.main(["busy", "--output", str(tmp_path)])
+    out = capsys.readouterr().out
+    for name in PEERS:
+        assert f'{name} is not installed and left out: pip install -e ".[bench]"' in out
+    assert f"Not installed: {', '.join(PEERS)}" in (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert set(json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))) == {"machine", "noise", "busy"}
+
+
+def test_an_unknown_part_is_explained(capsys):
+    with pytest.raises(SystemExit):
+        benchmark.main(["trainning"])
+    assert "expected some of training, inference, memory, scaling, busy, got trainning" in capsys.readouterr().err
+
+
+def test_a_contestant_that_breaks_ends_the_run_with_its_reason(tmp_path):
+    worker = benchmark.Worker("nnscratch", 1, str(tmp_path / "nowhere"))
+    try:
+        with pytest.raises(ChildProcessError, match=r"(?s)nnscratch ended: .*FileNotFoundError"):
+            worker.answer()
+    finally:
+        worker.close()
+
+
+def test_the_table_of_a_known_result():
+    seconds = {("nnscratch", "its own choice"): [0.3, 0.5, 0.4], ("JAX", "1 thread"): [0.2, 0.1, 0.9],
+               ("JAX", "2 threads"): [0.1, 0.8, 0.9]}  # fmt: skip
+    rows = benchmark.summary(seconds)
+    rows["JAX"]["accuracy"], rows["nnscratch"]["accuracy"] = 0.95, 0.97
+    odd = benchmark.odd_ones({name: row["accuracy"] for name, row in rows.items()})
+    part = {"m": {"batch size": 32, "epochs": 4, "contestants": rows, "odd accuracies": odd}}
+    text = benchmark.markdown({"machine": MACHINE, "noise": QUIET, "training": part})
+    assert "### m, batch 32: training, 4 epochs" in text
+    assert "| JAX | 1 thread | 0.200 | 0.100 | 0.900 | 2.00 x | 0.9500 |" in text
+    assert "| nnscratch | its own choice | 0.400 | 0.300 | 0.500 | 1.00 x | 0.9700 |" in text
+    assert text.index("| JAX") < text.index("| nnscratch |")
+    assert "2 threads" not in text
+    assert "**Warning: not the same accuracy. JAX reaches 0.9500, the median of the others is 0.9700.**" in text
+
+
+def test_the_table_of_samples_compares_the_slowest_step_with_the_fastest():
+    row = {"bare products": 1e-4, "ratio": 2.0, "per sample": 5e-6}
+    values = {1000: row | {"nnscratch": 2e-4}, 4000: row | {"nnscratch": 2.5e-4}}
+    text = benchmark.markdown({"machine": MACHINE, "noise": QUIET, "scaling": {"samples": values, "depth": {}}})
+    assert "| 1000 | 200.0 | 100.0 | 2.00 | 5.00 |" in text
+    assert text.count("The slowest of these steps takes 1.25 times as long as the fastest.") == 1
+
+
+def test_the_picture_shows_seconds_and_ratios():
+    rows = benchmark.summary({("nnscratch", ""): [0.4], ("PyTorch", "1 thread"): [0.8]})
+    (ax, _) = benchmark.picture({"m": {"batch size": 32, "contestants": rows}}, "title").axes
+    assert [text.get_text() for text in ax.texts] == ["0.80 s, x 0.50", "0.40 s"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["PyTorch", "nnscratch"]
+    assert [bar.get_width() for bar in ax.patches] == [0.8, 0.4]
+
+
+def test_a_setting_far_slower_than_the_best_of_the_same_contestant_is_dropped():
+    seconds = {("a", "1"): [1.0], ("a", "2"): [1.6], ("b", "1"): [9.0], ("b", "2"): [7.0], ("c", ""): [50.0]}
+    assert set(benchmark.without_slow_settings(seconds)) == set(seconds) - {("a", "2")}
+
+
+def test_an_accuracy_is_odd_if_off_by_more_than_a_hundredth_from_the_median_of_the_others():
+    assert benchmark.odd_ones({"a": 0.97}) == {}
+    assert benchmark.odd_ones({"a": 0.97, "b": 0.975, "c": 0.966}) == {}
+    assert set(benchmark.odd_ones({"a": 0.97, "b": 0.975, "c": 0.966, "d": 0.99})) == {"d"}
+    assert set(benchmark.odd_ones({"a": 0.97, "b": 0.975, "c": 0.5, "d": 0.97})) == {"c"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "load", "trustworthy"),
+    [([1.0] * 99 + [9.0], 0.1, True), ([1.0] * 90 + [1.3] * 10, 0.1, False), ([1.0] * 100, 1.5, False),
+     ([1.0] * 100, None, True)],
+)  # fmt: skip
+def test_noise_tells_whether_to_trust_the_run(seconds, load, trustworthy):
+    said = benchmark.noise(seconds, load)
+    assert said["spread"] == max(seconds)
+    assert said["trustworthy"] == trustworthy
+    assert said["words"].endswith("trust the medians" if trustworthy else "repeat the run")
+
+
+def test_the_floor_is_the_products_of_every_layer_and_of_the_last_smaller_batch():
+    seen = []
+
+    class Recorder(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, out=None):
+            seen.append((ufunc, *(array.shape for array in inputs)))
+            return ufunc(*(np.asarray(array) for array in inputs))
+
+    Ws = [np.ones(shape, np.float32) for shape in ((3, 4), (4, 5), (5, 2))]
+    parameters = [SimpleNamespace(value=W.view(Recorder)) for W in Ws] + [SimpleNamespace(value=np.ones(2))]
+    costs.bare_products(SimpleNamespace(parameters=parameters), np.ones((11, 3), np.float32), batch_size=8)
+    assert seen == [
+        (np.matmul, *shapes)
+        for n in (8, 3)
+        for shapes in (
+            ((n, 3), (3, 4)), ((n, 4), (4, 5)), ((n, 5), (5, 2)),  # forward
+            ((5, n), (n, 2)), ((n, 2), (2, 5)), ((4, n), (n, 5)), ((n, 5), (5, 4)), ((3, n), (n, 4)),  # backward
+        )
+    ]  # fmt: skip
+
+
+def test_contestants_run_on_one_thread_and_on_all_cores_unless_they_choose(monkeypatch):
+    bench = benchmark.Bench([], 1, "")
+    for n, settings in ((1, [1]), (6, [1, 6])):
+        monkeypatch.setattr(benchmark, "cores", lambda n=n: n)
+        assert bench.settings("PyTorch") == settings
+        assert bench.settings("nnscratch") == (0,)
+
+
+def test_scikit_learn_learns_the_same(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr(benchmark, "cores", lambda: 1)
+    for i, array in enumerate(array for pair in few_digits(2000) for array in pair):
+        np.save(tmp_path / f"{i}.npy", array)
+    reached = []
+    with benchmark.Bench(["nnscratch", "scikit-learn"], 1, str(tmp_path)) as bench:
+        team = bench.team(bench.names, sizes=(784, 30, 10), last="softmax", batch_size=32, rows=2000)
+        for worker in team.values():
+            worker.ask("epoch", times=5)
+            reached.append(worker.ask("accuracy"))
+    assert min(reached) > 0.8
+    assert max(reached) - min(reached) < 0.04
