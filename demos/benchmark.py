@@ -151,8 +151,9 @@ def summary(seconds):
         row = {"setting": setting, "seconds": values, "median": statistics.median(values)}
         if name not in best or row["median"] < best[name]["median"]:
             best[name] = row
-    for row in best.values():
+    for name, row in best.items():
         row["ratio"] = best[OURS]["median"] / row["median"]
+        row["settings"] = {setting: statistics.median(v) for (other, setting), v in seconds.items() if other == name}
     return best
 
 
@@ -369,9 +370,11 @@ def picture(part, title):
         rows = sorted(results["contestants"].items(), key=lambda item: -item[1]["median"])
         colors = [{OURS: plots.RIGHT, FLOOR: "0.8"}.get(name, "0.6") for name, _ in rows]
         texts = [f"{row['median']:.2f} s" + f", x {row['ratio']:.2f}" * (name != OURS) for name, row in rows]
-        ax.bar_label(ax.barh([name for name, _ in rows], [row["median"] for _, row in rows], color=colors), texts)
-        ax.set(title=f"{model}, batch {results['batch size']}", xlabel="seconds an epoch")
-        ax.margins(x=0.25)
+        ax.bar_label(
+            ax.barh([name for name, _ in rows], [row["median"] for _, row in rows], color=colors), texts, padding=3
+        )
+        ax.set(title=f"{model}, batch {results['batch size']}", xlabel="s/epoch")
+        ax.margins(x=0.35)
         ax.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -420,7 +423,10 @@ def main(arguments=None):
     report.save_json("results.json", results)
     report.save_text("results.md", markdown(results))
     if "training" in results:
-        report.save_figure("benchmark.png", picture(results["training"], "x: how many times as long nnscratch takes"))
+        report.save_figure(
+            "benchmark.png",
+            picture(results["training"], "Training: seconds an epoch, and how many times as long nnscratch takes (x)"),
+        )
 
 
 if __name__ == "__main__":
