@@ -55,7 +55,7 @@ class NNScratch(Contestant):
     chooses_threads = True
 
     def __init__(self, threads):
-        threadpool_limits(threads or 1, user_api="blas")  # fit does not choose by itself yet: one thread is best
+        self.threads = threads or None  # None: fit chooses
 
     def build(self, sizes, last, batch_size, x, y):
         self.model, self.loss, self.rng = network(sizes, last), SparseCrossEntropy(), np.random.default_rng(0)
@@ -63,7 +63,8 @@ class NNScratch(Contestant):
 
     def epoch(self):
         batch_size, rng = self.batch_size, self.rng
-        fit(self.model, self.loss, self.optimizer, self.x, self.y, batch_size=batch_size, rng=rng, verbose=0)
+        fit(self.model, self.loss, self.optimizer, self.x, self.y, batch_size=batch_size, rng=rng, verbose=0,
+            threads=self.threads)  # fmt: skip
 
     def predict(self, x):
         return self.model.predict(x)

@@ -20,7 +20,7 @@ Read the files in this order:
 - ``training``        batches, fit, evaluate
 - ``contract``        what else a layer promises; ``diagnosis``: wrong gradients in words
 - ``gradcheck``       the proof that all of this is right
-- ``plots``           pictures; ``files``: writing safely
+- ``plots``           pictures; ``files``: writing safely; ``threads``: how many the products use
 """
 
 from nnscratch.activations import ReLU, Sigmoid, Softmax

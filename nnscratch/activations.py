@@ -29,8 +29,9 @@ class Sigmoid(Layer):
 
     def forward(self, x: Array) -> Array:
         e = np.exp(-np.abs(x))
-        self.slope: Array = e / (1 + e) ** 2
-        y: Array = np.where(x >= 0, 1, e) / (1 + e)
+        total = 1 + e
+        self.slope: Array = e / total**2
+        y: Array = np.where(x >= 0, 1, e) / total
         return y
 
     def backward(self, dy: Array) -> Array:

@@ -46,7 +46,7 @@ def accuracy(scores: Array, labels: ArrayLike) -> float:
     if truth.shape == scores.shape:
         truth = truth.argmax(axis=1)
     truth = as_labels(truth, scores.shape[1], len(scores))  # or (N,) == (N, 1) would compare every pair
-    return float(np.mean(scores.argmax(axis=1) == truth))
+    return float(np.count_nonzero(scores.argmax(axis=1) == truth) / len(truth))
 
 
 def confusion_matrix(labels: ArrayLike, predicted: ArrayLike, n_classes: int) -> Labels:

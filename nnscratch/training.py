@@ -13,6 +13,7 @@ from nnscratch.metrics import accuracy
 from nnscratch.model import Sequential
 from nnscratch.optimizers import Optimizer
 from nnscratch.parameter import Array, expect, expect_count, expect_finite, expect_kind
+from nnscratch.threads import blas_threads
 
 
 def batches(
@@ -44,13 +45,15 @@ def fit(
     model: Sequential, loss: Loss, optimizer: Optimizer, x: Array, y: ArrayLike, *, epochs: int = 1,
     batch_size: int = 32, validation_split: float = 0.0, validation_data: tuple[Array, ArrayLike] | None = None,
     shuffle: bool = True, rng: Rng = None, callbacks: Sequence[Callback] = (), verbose: int = 1,
+    threads: int | None = None,
 ) -> History:  # fmt: skip
     """Train, and return the history: ``loss`` and ``accuracy`` of each epoch, with validation also ``val_`` of both.
 
     An epoch's loss and accuracy are means over its rows, taken while the weights change; validation comes after.
     ``validation_split`` holds out the *last* rows, before any shuffling: shuffle data that is sorted by class first.
-    ``verbose=1`` prints a line per epoch. Ctrl-C ends the training but not the program: the model keeps the weights
-    of that moment, and the history, shorter than ``epochs``, is returned.
+    ``verbose=1`` prints a line per epoch. Small products run on one BLAS thread, unless ``threads`` says otherwise
+    (``threads.py`` says why). Ctrl-C ends the training but not the program: the model keeps the weights of that moment,
+    and the history, shorter than ``epochs``, is returned.
 
     Errors: TypeError and ValueError for arguments that do not fit together; FloatingPointError when the loss is NaN or
     infinite, before that step changes any weight.
@@ -59,6 +62,8 @@ def fit(
     expect_kind(Optimizer, optimizer, "an optimizer such as Adam(model)")
     expect(optimizer.model is model, "the optimizer of this model, got one of another: build it with Adam(model)")
     expect_count(epochs, "epochs", 5)
+    if threads is not None:
+        expect_count(threads, "threads", 1)
     for callback in callbacks:
         expect_kind(Callback, callback, "a callback such as EarlyStopping()")
     x, y, rng = np.asarray(x), np.asarray(y), np.random.default_rng(rng)
@@ -86,36 +91,27 @@ def fit(
     for callback in callbacks:
         callback.on_train_begin(model, epochs, math.ceil(len(x) / batch_size))
     epoch = 0
+    largest_product = batch_size * max(p.value.size for p in model.parameters)
     try:
-        for epoch in range(1, epochs + 1):
-            rows, total, right = 0, 0.0, 0.0
-            for xb, yb in batches(x, y, batch_size, shuffle=shuffle, rng=rng):
-                outputs = model.forward(xb, training=True)
-                value = loss.forward(outputs, yb)
-                if not math.isfinite(value):
-                    raise FloatingPointError(
-                        _diverged(value, model, xb, f"epoch {epoch}, step {rows // batch_size + 1}")
-                    )
-                model.backward(loss.backward())
-                optimizer.step()
-                rows += len(xb)
-                total += value * len(xb)
-                right += accuracy(outputs, yb) * len(xb)
-                for callback in callbacks:
-                    callback.on_batch_end(total / rows, right / rows)
-            results = [total / rows, right / rows]
-            if validation_data is not None:
-                results += evaluate(model, loss, *validation_data)
-                if not math.isfinite(results[2]):
-                    raise FloatingPointError(_diverged(results[2], model, x_val, f"the validation of epoch {epoch}"))
-            for values, result in zip(history.values(), results, strict=True):
-                values.append(result)
-            if verbose:
-                print(
-                    f"epoch {epoch}/{epochs}", *(f"{key} {values[-1]:.4f}" for key, values in history.items()), sep="  "
-                )
-            if any([callback.on_epoch_end(model, history) for callback in callbacks]):  # noqa: C419  # call them all
-                break
+        with blas_threads(largest_product, threads) as changed:
+            if verbose and changed:
+                print(changed)
+            for epoch in range(1, epochs + 1):
+                steps = batches(x, y, batch_size, shuffle=shuffle, rng=rng)
+                results = _train_epoch(model, loss, optimizer, steps, callbacks, epoch)
+                if validation_data is not None:
+                    results += evaluate(model, loss, *validation_data)
+                    if not math.isfinite(results[2]):
+                        raise FloatingPointError(
+                            _diverged(results[2], model, x_val, f"the validation of epoch {epoch}")
+                        )
+                for values, result in zip(history.values(), results, strict=True):
+                    values.append(result)
+                if verbose:
+                    shown = (f"{key} {values[-1]:.4f}" for key, values in history.items())
+                    print(f"epoch {epoch}/{epochs}", *shown, sep="  ")
+                if any([callback.on_epoch_end(model, history) for callback in callbacks]):  # noqa: C419  # call them all
+                    break
     except KeyboardInterrupt:
         if verbose:
             print(f"interrupted in epoch {epoch}: the model keeps the weights of this moment")
@@ -123,6 +119,27 @@ def fit(
         for callback in callbacks:
             callback.on_train_end(model)
     return history
+
+
+def _train_epoch(
+    model: Sequential, loss: Loss, optimizer: Optimizer, steps: Iterator[tuple[Array, Array]],
+    callbacks: Sequence[Callback], epoch: int,
+) -> tuple[float, ...]:  # fmt: skip
+    """(loss, accuracy) of one epoch, as means over its rows."""
+    rows, total, right = 0, 0.0, 0.0
+    for step, (x, y) in enumerate(steps, start=1):
+        outputs = model.forward(x, training=True)
+        value = loss.forward(outputs, y)
+        if not math.isfinite(value):
+            raise FloatingPointError(_diverged(value, model, x, f"epoch {epoch}, step {step}"))
+        model.backward(loss.backward())
+        optimizer.step()
+        rows += len(x)
+        total += value * len(x)
+        right += accuracy(outputs, y) * len(x)
+        for callback in callbacks:
+            callback.on_batch_end(total / rows, right / rows)
+    return total / rows, right / rows
 
 
 def _diverged(value: float, model: Sequential, x: Array, when: str) -> str:

@@ -252,6 +252,7 @@ CALLS = {
         TypeError,
         "expected batch_size of at least 1, got 3.5: give a whole number such as 32",
     ),
+    "no threads": (lambda: train(threads=0), ValueError, "expected threads of at least 1, got 0: give"),
     "predict in batches of 0": (
         lambda: model().predict(X, batch_size=0),
         ValueError,

@@ -1,0 +1,72 @@
+"""How many BLAS threads a training uses, and that it puts things back."""
+
+import sys
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from nnscratch import SGD, Callback, Dense, Sequential, SoftmaxCrossEntropy, fit
+from nnscratch.threads import WORTH_THREADS, blas_threads
+
+
+def now():
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+@pytest.fixture(autouse=True)
+def _two_threads():
+    with threadpool_limits(2, user_api="blas"):
+        if now() != {2}:
+            pytest.skip("this BLAS has no threads to choose from")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("multiplications", "threads", "expected"),
+    [(WORTH_THREADS - 1, None, 1), (WORTH_THREADS, None, 2), (10, 2, 2), (WORTH_THREADS, 1, 1)],
+)
+def test_small_products_run_on_one_thread_unless_told_otherwise(multiplications, threads, expected):
+    with blas_threads(multiplications, threads) as changed:
+        assert now() == {expected}
+        assert changed == ("BLAS threads: 1 (choose with threads=)" if expected == 1 else "")
+    assert now() == {2}
+
+
+def test_they_are_put_back_when_something_fails():
+    block = blas_threads(10)
+    block.__enter__()
+    assert now() == {1}
+    assert not block.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    assert now() == {2}
+
+
+def test_without_threadpoolctl_nothing_is_changed(monkeypatch):
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)  # importing it fails
+    with blas_threads(10) as changed:
+        assert changed == ""
+    with pytest.raises(ImportError, match="expected threadpoolctl to set threads=2, got no such package: pip install"):
+        fit_once(batch_size=10, threads=2)
+
+
+def fit_once(**arguments):
+    """Train 5,000 weights on a batch; the number of threads meanwhile."""
+    seen = set()
+
+    class Look(Callback):
+        def on_batch_end(self, loss, accuracy):
+            seen.update(now())
+
+    model = Sequential([Dense(2, 5, rng=0), Dense(5, 1000, rng=0)])
+    x, y = np.ones((20_000, 2), np.float32), np.zeros(20_000, int)
+    fit(model, SoftmaxCrossEntropy(), SGD(model), x, y, callbacks=[Look()], **arguments)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "threads", "expected"), [(9999, None, 1), (10_000, None, 2), (20_000, 1, 1), (5000, 2, 2)]
+)
+def test_fit_goes_by_its_largest_product_and_says_so(batch_size, threads, expected, capsys):
+    assert fit_once(batch_size=batch_size, threads=threads) == {expected}
+    assert ("BLAS threads: 1" in capsys.readouterr().out) == (expected == 1)
+    assert now() == {2}
