@@ -168,6 +168,12 @@ def test_dropout_keeps_the_mean_and_is_off_in_prediction():
             Dropout(rate)
 
 
+def test_relu_takes_0_where_it_has_no_derivative():
+    relu = ReLU()
+    relu.forward(np.array([[-1.0, 0.0, 2.0]]))
+    assert relu.backward(np.full((1, 3), 7.0)).tolist() == [[0, 0, 7]]
+
+
 def test_activations_far_out():
     """No warning (the suite makes them errors), and the right digits, at both ends."""
     for dtype in (np.float32, np.float64):

@@ -1,0 +1,338 @@
+"""Classic mistakes, to be planted one at a time, and the check that has to catch each.
+
+A bug is a change of a few characters in the framework's own source, as somebody might have typed it: the table below
+shows the right line and the wrong one. ``planted(bug)`` swaps the code inside the function itself, so that whoever has
+imported it before runs the wrong one too. ``python -m tests.correctness`` trains with each of them.
+"""
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from nnscratch import (
+    SGD,
+    Adam,
+    CrossEntropy,
+    Dense,
+    Dropout,
+    EarlyStopping,
+    Flatten,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    SoftmaxCrossEntropy,
+    SparseCrossEntropy,
+    batches,
+    check_layer,
+    check_loss,
+    fit,
+)
+from nnscratch.metrics import one_hot
+from tests import test_layers, test_losses, test_metrics, test_model, test_optimizers, test_training
+
+
+class Check(NamedTuple):
+    name: str
+    run: Callable[[], Any]  # raises an AssertionError where something is wrong
+
+
+class Setting(NamedTuple):
+    """What is trained with a bug, and without it."""
+
+    text: str
+    layers: Callable[[np.random.Generator], list]
+    loss: type = SparseCrossEntropy
+    optimizer: Callable[[Sequential], Any] = Adam
+    arguments: dict = {}
+
+
+class Bug(NamedTuple):
+    edits: list[tuple[Callable, str, str]]  # function of the framework, what it says, what it says with the bug
+    caught_by: Check
+    why: str  # training still seems to work; numbers of the trainings right and wrong may stand in it
+    setting: str = "sigmoid"
+
+
+def layer(kind):
+    """check_layer, as the suite calls it for each layer of the framework."""
+    make, shape = test_layers.CASES[kind]
+    return Check(
+        f"`check_layer` on {kind.__name__}", lambda: check_layer(make(), np.random.default_rng(0).standard_normal(shape))
+    )
+
+
+def loss(kind):
+    """check_loss, likewise."""
+
+    def run():
+        rng = np.random.default_rng(0)
+        outputs, labels = (make(rng) for make in test_losses.CASES[kind])
+        check_loss(kind(), outputs, labels)
+
+    return Check(f"`check_loss` on {kind.__name__}", run)
+
+
+def suite(test, **arguments):
+    """A test of the suite; of one with Hypothesis, one example."""
+    test = test.hypothesis.inner_test if hasattr(test, "hypothesis") else test
+
+    def run():
+        random = {"rng": np.random.default_rng(0)} if "rng" in inspect.signature(test).parameters else {}
+        test(**random, **arguments)
+
+    return Check(f"`{test.__name__}`", run)
+
+
+EVERY_ROW = suite(test_training.test_every_row_once_with_its_label, n=50, batch_size=8, shuffle=True, seed=0)
+
+
+def hidden(rng):
+    return [Dense(784, 100, rng=rng), ReLU(), Dense(100, 10, rng=rng)]
+
+
+def with_dropout(rng):
+    return [Dense(784, 100, rng=rng), ReLU(), Dropout(0.5, rng=rng), Dense(100, 10, rng=rng), Softmax()]
+
+
+SETTINGS = {
+    "sigmoid": Setting("784-100 ReLU-10 sigmoid", lambda rng: [*hidden(rng), Sigmoid()]),
+    "batches of 40": Setting(
+        "the same in batches of 40, which leave no short one",
+        lambda rng: [*hidden(rng), Sigmoid()],
+        arguments={"batch_size": 40},
+    ),
+    "SGD": Setting(
+        "the same with `SGD(learning_rate=0.1)` instead of Adam",
+        lambda rng: [*hidden(rng), Sigmoid()],
+        optimizer=lambda model: SGD(model, 0.1),
+    ),
+    "decay": Setting(
+        "the same with `Adam(weight_decay=0.1)`",
+        lambda rng: [*hidden(rng), Sigmoid()],
+        optimizer=lambda model: Adam(model, weight_decay=0.1),
+    ),
+    "validated": Setting(
+        "the same with a fifth held out for validation",
+        lambda rng: [*hidden(rng), Sigmoid()],
+        arguments={"validation_split": 0.2},
+    ),
+    "early stopping": Setting(
+        "the same with a fifth held out, `Adam(learning_rate=0.01)` and `EarlyStopping(restore_best_weights=True)`",
+        lambda rng: [*hidden(rng), Sigmoid()],
+        optimizer=lambda model: Adam(model, 0.01),
+        arguments={"validation_split": 0.2, "epochs": 30},
+    ),
+    "images": Setting("the same, behind a Flatten", lambda rng: [Flatten(), *hidden(rng), Sigmoid()]),
+    "softmax": Setting("784-100 ReLU-10 softmax", lambda rng: [*hidden(rng), Softmax()]),
+    "logits": Setting("784-100 ReLU-10 with `SoftmaxCrossEntropy`", hidden, SoftmaxCrossEntropy),
+    "dropout": Setting("784-100 ReLU-dropout of 0.5-10 softmax", with_dropout),
+}
+
+BUGS = {
+    # ---- layers ----
+    "dW transposed, and a reshape that makes it fit": Bug(
+        [(Dense.backward, "np.matmul(self.x.T, dy, out=self.W.grad)",
+          "self.W.grad = (dy.T @ self.x).reshape(self.W.value.shape)")],
+        layer(Dense), "",
+    ),
+    "1/N once more, in dW": Bug(
+        [(Dense.backward, "np.matmul(self.x.T, dy,", "np.matmul(self.x.T, dy / len(dy),")],
+        layer(Dense), "",
+    ),
+    "db by mean": Bug(
+        [(Dense.backward, "np.sum(dy, axis=0,", "np.mean(dy, axis=0,")],
+        layer(Dense), "",
+    ),
+    "db forgotten": Bug(
+        [(Dense.backward, "np.sum(dy, axis=0, out=self.b.grad)", "pass")],
+        layer(Dense), "",
+    ),
+    "gradients added up": Bug(
+        [(Dense.backward, "np.matmul(self.x.T, dy, out=self.W.grad)", "self.W.grad += self.x.T @ dy")],
+        layer(Dense), "",
+    ),
+    "the input of the batch before": Bug(
+        [(Dense.forward, "self.x = x", "self.x, self.latest = vars(self).get('latest', x), x")],
+        layer(Dense), "", "batches of 40",
+    ),
+    "all weights start alike": Bug(
+        [(Dense.__init__, "glorot_uniform(n_in, n_out, rng=rng, dtype=dtype)",
+          "np.full((n_in, n_out), 0.01, dtype)")],
+        suite(test_layers.test_dense_starts_glorot_uniform_and_with_its_own_generator), "",
+    ),
+    "ReLU's mask from dy": Bug(
+        [(ReLU.backward, "self.y > 0", "dy > 0")],
+        layer(ReLU), "",
+    ),
+    "ReLU's mask y >= 0": Bug(
+        [(ReLU.backward, "self.y > 0", "self.y >= 0")],
+        layer(ReLU), "",
+    ),
+    "ReLU's mask x >= 0": Bug(
+        [(ReLU.forward, "self.y = ", "self.x, self.y = x, "), (ReLU.backward, "self.y > 0", "self.x >= 0")],
+        suite(test_layers.test_relu_takes_0_where_it_has_no_derivative), "",
+    ),
+    "ReLU overwrites x": Bug(
+        [(ReLU.forward, "np.maximum(x, 0)", "np.maximum(x, 0, out=x)")],
+        layer(ReLU), "",
+    ),
+    "ReLU overwrites dy": Bug(
+        [(ReLU.backward, "return dy * (self.y > 0)", "dy *= self.y > 0; return dy")],
+        layer(ReLU), "",
+    ),
+    "sigmoid's derivative of x instead of y": Bug(
+        [(Sigmoid.forward, "e / (1 + e) ** 2", "x * (1 - x)")],
+        layer(Sigmoid), "",
+    ),
+    "a diagonal softmax": Bug(
+        [(Softmax.backward, "self.y * (dy - (dy * self.y).sum(axis=-1, keepdims=True))",
+          "dy * self.y * (1 - self.y)")],
+        layer(Softmax), "", "softmax",
+    ),
+    "softmax over the wrong axis": Bug(
+        [(Softmax.forward, "axis=-1", "axis=0"), (Softmax.backward, "axis=-1", "axis=0")],
+        layer(Softmax), "", "softmax",
+    ),
+    "softmax without taking off the maximum": Bug(
+        [(Softmax.forward, "np.exp(x - x.max(axis=-1, keepdims=True))", "np.exp(x)")],
+        suite(test_layers.test_activations_far_out), "", "softmax",
+    ),
+    "images flattened the wrong way": Bug(
+        [(Flatten.forward, "x.reshape(len(x), -1)", "x.reshape(-1, len(x)).T")],
+        layer(Flatten), "", "images",
+    ),
+    "dropout without rescaling": Bug(
+        [(Dropout.forward, "kept.astype(x.dtype) / (1 - self.rate)", "kept.astype(x.dtype)")],
+        suite(test_layers.test_dropout_keeps_the_mean_and_is_off_in_prediction), "", "dropout",
+    ),
+    "dropout with another mask in backward": Bug(
+        [(Dropout.backward, "dy * self.mask", "dy * (self.rng.random(dy.shape) >= self.rate) / (1 - self.rate)")],
+        layer(Dropout), "", "dropout",
+    ),
+    # ---- losses ----
+    "no 1/N in the gradient of the loss": Bug(
+        [(CrossEntropy.backward, "(self.total * len(g))", "self.total")],
+        loss(SparseCrossEntropy), "",
+    ),
+    "1/N twice in the gradient of the loss": Bug(
+        [(CrossEntropy.backward, "(self.total * len(g))", "(self.total * len(g) ** 2)")],
+        loss(SparseCrossEntropy), "", "SGD",
+    ),
+    "a mean over rows and classes": Bug(
+        [(CrossEntropy._forward, "/ len(q)", "/ q.size"), (CrossEntropy.backward, "len(g)", "g.size")],
+        suite(test_losses.test_a_model_that_knows_nothing_loses_log_10), "",
+    ),
+    "scores that are not normalised": Bug(
+        [(CrossEntropy._forward, "q = outputs / self.total", "q = outputs"),
+         (CrossEntropy.backward, "(g - (g * self.q).sum(axis=1, keepdims=True)) / (self.total * len(g))",
+          "g / len(g)")],
+        suite(test_losses.test_a_model_that_knows_nothing_loses_log_10), "",
+    ),
+    "labels off by one": Bug(
+        [(one_hot, "labels] = 1", "labels - 1] = 1")],
+        suite(test_metrics.test_one_hot_and_back, labels=[0, 3, 6]), "",
+    ),
+    "sums of exponentials that overflow": Bug(
+        [(SoftmaxCrossEntropy.forward, "outputs - outputs.max(axis=1, keepdims=True)", "outputs")],
+        suite(test_losses.test_extreme_logits, dtype=np.float64), "", "logits",
+    ),
+    # ---- optimizers ----
+    "Adam without bias correction": Bug(
+        [(Adam.step, "math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)", "1")],
+        suite(test_optimizers.test_adam_by_hand), "",
+    ),
+    "Adam's correction without the power t": Bug(
+        [(Adam.step, "**self.t", "")],
+        suite(test_optimizers.test_adam_by_hand), "",
+    ),
+    "Adam's epsilon inside the root": Bug(
+        [(Adam.step, "np.sqrt(v, out=scratch)", "np.sqrt(v + self.epsilon / root**2, out=scratch)"),
+         (Adam.step, "scratch += self.epsilon / root", "pass")],
+        suite(test_optimizers.test_adam_over_many_steps_is_the_formula), "",
+    ),
+    "Adam's step counted per layer": Bug(
+        [(Adam.step, "self.t += 1", "self.t += len(self.model.parameters)")],
+        suite(test_optimizers.test_adam_by_hand), "",
+    ),
+    "weight decay through Adam's gradient": Bug(
+        [(Adam.step, "theta *= 1 - float(self.learning_rate * self.weight_decay)",
+          "grad += self.weight_decay * theta")],
+        suite(test_optimizers.test_weight_decay_by_hand, kind=Adam), "", "decay",
+    ),
+    # ---- data and training ----
+    "x shuffled, y not": Bug(
+        [(batches, "(x[rows], y[rows]) for rows in picks",
+          "(x[rows], y[i * batch_size :][: len(rows)]) for i, rows in enumerate(picks)")],
+        EVERY_ROW, "",
+    ),
+    "the caller's arrays shuffled": Bug(
+        [(batches, "picks =", "x[:], y[:], order = x[order], y[order], np.arange(len(x)); picks =")],
+        EVERY_ROW, "",
+    ),
+    "the same order in every epoch": Bug(
+        [(fit, "np.random.default_rng(rng)", "rng")],
+        suite(test_training.test_fit_is_the_visible_loop), "",
+    ),
+    "the last batch dropped": Bug(
+        [(batches, "range(0, len(x), batch_size)", "range(0, len(x) - batch_size + 1, batch_size)")],
+        EVERY_ROW, "",
+    ),
+    "the step before backward": Bug(
+        [(fit, "model.backward(loss.backward())", "optimizer.step(); model.backward(loss.backward())"),
+         (fit, "\n                optimizer.step()\n", "\n")],
+        suite(test_training.test_fit_is_the_visible_loop), "",
+    ),
+    "validation rows leak into training": Bug(
+        [(fit, "x, y, validation_data = x[:split], y[:split], (x[split:], y[split:])",
+          "validation_data = x[split:], y[split:]")],
+        suite(test_training.test_validation_split_holds_out_the_last_rows), "", "validated",
+    ),
+    "the loss averaged over batches": Bug(
+        [(fit, "value * len(xb)", "value"), (fit, "total / rows", "total / math.ceil(rows / batch_size)")],
+        suite(test_training.test_the_epochs_loss_weighs_a_short_batch_by_its_rows), "",
+    ),
+    "dropout never on": Bug(
+        [(fit, "model.forward(xb, training=True)", "model.forward(xb)")],
+        suite(test_training.test_layers_know_whether_they_are_trained), "", "dropout",
+    ),
+    "dropout on in prediction": Bug(
+        [(Sequential.predict, "self.forward(x[i : i + batch_size])", "self.forward(x[i : i + batch_size], True)")],
+        suite(test_model.test_predict_is_a_fresh_array_and_leaves_dropout_out), "", "dropout",
+    ),
+    "the best weights kept, but not a copy": Bug(
+        [(EarlyStopping.on_epoch_end, "model.theta.copy()", "model.theta")],
+        suite(test_training.test_early_stopping_follows_keras_rules, values=[3, 2, 2.5, 2.2, 1],
+              arguments={"patience": 2, "restore_best_weights": True}, expected=(4, 2)),
+        "", "early stopping",
+    ),
+}  # fmt: skip
+
+
+@contextmanager
+def planted(bug):
+    """Within this block the framework has the bug."""
+    sources = {function: textwrap.dedent(inspect.getsource(function)) for function, _, _ in bug.edits}
+    for function, right, wrong in bug.edits:
+        assert right in sources[function], f"{function.__qualname__} no longer says {right}: bring the bug up to date"
+        sources[function] = sources[function].replace(right, wrong)
+    with pytest.MonkeyPatch.context() as patch:
+        for function, source in sources.items():
+            namespace = {}
+            exec(source, function.__globals__, namespace)
+            patch.setattr(function, "__code__", namespace[function.__name__].__code__)
+        yield
+
+
+def is_caught(bug):
+    with planted(bug):
+        try:
+            bug.caught_by.run()
+        except (AssertionError, RuntimeWarning, pytest.fail.Exception):  # the suite makes warnings errors
+            return True
+    return False
