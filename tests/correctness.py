@@ -157,7 +157,8 @@ TRAINED = """
 `check_layer` and `check_loss` are public: they find the same mistakes in layers and losses of your own. The other
 checks are tests of the suite. `tests/test_planted.py` runs each check without its bug, with it, and without it again.
 
-What was trained, in float32, with batches of 32 and the defaults, unless said otherwise:
+What was trained, in float32, on one BLAS thread, with batches of 32 and the defaults, unless said otherwise (other
+machines round differently, and their last digits differ):
 """
 
 
