@@ -6,7 +6,6 @@ Every bug of ``planted`` is planted, looked for by its check, and trained with: 
 of MNIST, on one BLAS thread.
 """
 
-import importlib.util
 import json
 import warnings
 from collections import defaultdict
@@ -22,6 +21,7 @@ from nnscratch import Sequential, SparseCrossEntropy, check_layer, check_loss, c
 from nnscratch.files import replacing
 from tests import test_layers, test_losses
 from tests.planted import BUGS, SETTINGS, is_caught, planted
+from tests.wrong_calls import CALLS, FILE_CALLS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "correctness.md"
@@ -100,21 +100,14 @@ def mutants():
     ]
 
 
-def wrong_calls():
-    """The line about the wrong calls, if the table of them is there."""
-    if importlib.util.find_spec("tests.wrong_calls") is None:
-        return []
-    from tests.wrong_calls import CALLS
-
-    return [f"| wrong calls answered with what was expected, what came and what to do | {len(CALLS)} |"]
-
-
 def render(caught, errors, right, wrong):
     """The page."""
     harmless = sum(wrong[name].accuracy > right[bug.setting].accuracy - NEXT_TO_NOTHING for name, bug in BUGS.items())
     spread = max(result.highest - result.lowest for result in right.values())
     numbers = [f"| planted bugs caught | {caught} of {len(BUGS)} |"]
     numbers += [f"| largest relative error of a gradient: {what} | {error:.1e} |" for what, error in errors.items()]
+    calls = len(CALLS) + len(FILE_CALLS)
+    numbers.append(f"| wrong calls answered with what was expected, what came and what to do | {calls} |")
     rows = [
         f"| {name} | {bug.setting} | {right[bug.setting].accuracy:.4f} | {wrong[name].accuracy:.4f} "
         f"| {bug.why.format(right=right[bug.setting], wrong=wrong[name])} | {bug.caught_by.name} |"
@@ -122,7 +115,7 @@ def render(caught, errors, right, wrong):
     ]
     settings = [f"- **{name}**: {setting.text}" for name, setting in SETTINGS.items()]
     return "\n".join(
-        [INTRODUCTION, *numbers, *wrong_calls(), *mutants(), PLANTED.format(harmless=harmless, spread=spread),
+        [INTRODUCTION, *numbers, *mutants(), PLANTED.format(harmless=harmless, spread=spread),
          *rows, TRAINED, *settings, ""]
     )  # fmt: skip
 

@@ -34,6 +34,7 @@ from nnscratch import (
     fit,
 )
 from nnscratch.metrics import one_hot
+from nnscratch.training import _train_epoch
 from tests import test_layers, test_losses, test_metrics, test_model, test_optimizers, test_training
 
 
@@ -211,7 +212,7 @@ BUGS = {
         "Nobody else reads this dy. Where two branches meet somebody would.",
     ),
     "x (1 - x) for sigmoid's y (1 - y)": Bug(
-        [(Sigmoid.forward, "e / (1 + e) ** 2", "x * (1 - x)")],
+        [(Sigmoid.forward, "e / total**2", "x * (1 - x)")],
         layer(Sigmoid),
         "Below 0 and above 1 its sign is wrong. The last layer learns all the same, from whatever the first one makes.",
         "sigmoid inside",
@@ -356,8 +357,8 @@ BUGS = {
         "Of 10,000 rows, 16 are left out, other ones in each epoch.",
     ),
     "the step before backward": Bug(
-        [(fit, "model.backward(loss.backward())", "optimizer.step(); model.backward(loss.backward())"),
-         (fit, "\n                optimizer.step()\n", "\n")],
+        [(_train_epoch, "model.backward(loss.backward())", "optimizer.step(); model.backward(loss.backward())"),
+         (_train_epoch, "\n        optimizer.step()\n", "\n")],
         suite(test_training.test_fit_is_the_visible_loop),
         "Each step takes the gradient of the batch before: downhill as well, only one step late.",
     ),
@@ -370,20 +371,20 @@ BUGS = {
         "validated",
     ),
     "the loss averaged over batches": Bug(
-        [(fit, "value * len(xb)", "value"), (fit, "total / rows", "total / math.ceil(rows / batch_size)")],
+        [(_train_epoch, "value * len(x)", "value"), (_train_epoch, "total / rows", "total / step")],
         suite(test_training.test_the_epochs_loss_weighs_a_short_batch_by_its_rows),
         "Only what is printed is wrong, {wrong.loss:.4f} instead of {right.loss:.4f}: the short batch at the end "
         "counts like a full one.",
     ),
     "dropout never on": Bug(
-        [(fit, "model.forward(xb, training=True)", "model.forward(xb)")],
+        [(_train_epoch, "model.forward(x, training=True)", "model.forward(x)")],
         suite(test_training.test_layers_know_whether_they_are_trained),
         "It learns as without dropout: {wrong.train_accuracy:.4f} on the training digits instead of "
         "{right.train_accuracy:.4f}, and in five epochs dropout does not pay yet.",
         "dropout",
     ),
     "dropout on in prediction": Bug(
-        [(Sequential.predict, "self.forward(x[i : i + batch_size])", "self.forward(x[i : i + batch_size], True)")],
+        [(Sequential.predict, "self.forward(x[i : i + BLOCK])", "self.forward(x[i : i + BLOCK], True)")],
         suite(test_model.test_predict_is_a_fresh_array_and_leaves_dropout_out),
         "The other half of the units knows most of it, too. The same digit gets other scores each time.",
         "dropout",
