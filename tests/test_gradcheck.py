@@ -42,6 +42,76 @@ def test_a_layer_written_five_minutes_ago(rng):
     assert "two calls agree" in str(report)
 
 
+def test_the_report_is_a_table(rng):
+    report = check_layer(Dense(4, 3, rng=0), rng.standard_normal((5, 4)))
+    numbers = re.compile(r"\d\.\de-\d\d")
+    assert (
+        numbers.sub("#.#e-##", str(report))
+        == """\
+Dense(4, 3)
+gradient        shape           checked  relative error
+dx              (5, 4)               20         #.#e-##  right
+dW              (4, 3)               12         #.#e-##  right
+db              (3,)                  3         #.#e-##  right
+also right: x and dy are left alone; two calls agree; any number of rows works;
+duplicated rows have duplicated gradients; float32 stays float32;
+backward before forward is refused, or needs no memory"""
+    )
+    outputs, labels = rng.standard_normal((5, 4)), [0, 1, 2, 3, 0]
+    assert len(str(check_loss(SoftmaxCrossEntropy(), outputs, labels)).splitlines()) == 3
+
+
+def test_the_same_seed_gives_the_same_report(rng):
+    x, labels = rng.standard_normal((5, 4)), [0, 1, 2, 3, 0]
+    model = Sequential([Dense(4, 4, rng=0), Sigmoid()])
+    for check in (
+        lambda seed: check_layer(Dense(4, 3, rng=0), x, rng=seed),
+        lambda seed: check_loss(SparseCrossEntropy(), x**2, labels, rng=seed),
+        lambda seed: check_model(model, SparseCrossEntropy(), x, labels, rng=seed),
+    ):
+        assert check(7) == check(7) != check(8)
+        assert check(np.random.default_rng(7)) == check(7)
+
+
+def test_errors_are_relative_however_small_the_gradient(rng):
+    """A gradient of 1e-9 that is wrong by a thousandth is wrong by 1e-12 only."""
+
+    def tiny(factor):
+        return wrong_layer(Tanh, lambda self, x: 1e-9 * x**3 + 0 * Tanh.forward(self, x),
+                           lambda self, dy: dy * 3e-9 * factor * np.arctanh(self.y) ** 2)()  # fmt: skip
+
+    x = rng.standard_normal((3, 4))
+    assert check_layer(tiny(1), x).largest_error < 1e-7
+    with pytest.raises(GradientError, match=r"1\.001 times the slope"):
+        check_layer(tiny(1.001), x)
+
+
+def test_a_model_is_checked_as_it_is_trained(rng):
+    class Undivided(Dropout):
+        def backward(self, dy):
+            return dy * (np.asarray(self.mask) > 0)
+
+    for dropout, right in ((Dropout, True), (Undivided, False)):
+        model = Sequential([Dense(4, 8, rng=0), dropout(0.5, rng=0), Dense(8, 3, rng=1)])
+        x, labels = rng.standard_normal((5, 4)), [0, 1, 2, 0, 1]
+        if right:
+            assert check_model(model, SoftmaxCrossEntropy(), x, labels).largest_error < 1e-7
+        else:
+            with pytest.raises(GradientError, match=r"layer 0 dW.*WRONG"):
+                check_model(model, SoftmaxCrossEntropy(), x, labels)
+
+
+def test_a_float32_layer_and_float32_inputs_are_checked_in_float64(rng):
+    x = rng.standard_normal((5, 4)).astype(np.float32)
+    assert check_layer(Dense(4, 3, rng=0), x).largest_error < 1e-9
+    model = Sequential([Dense(4, 3, rng=0)])
+    assert check_model(model, SoftmaxCrossEntropy(), x, [0, 1, 2, 0, 1]).largest_error < 1e-9
+
+
+def test_integers_can_be_checked_at():
+    assert check_layer(Dense(2, 3, rng=0), [[1, 2], [3, 4]]).largest_error < 1e-9
+
+
 def test_the_report_names_the_culprit(rng):
     class Doubled(Dense):
         def backward(self, dy):
@@ -90,14 +160,14 @@ def test_a_gradient_of_the_wrong_shape(rng):
         def backward(self, dy):
             return dy.sum(axis=0)
 
-    with pytest.raises(GradientError, match=r"dx: expected shape \(3, 4\), got \(4,\)"):
+    with pytest.raises(GradientError, match=r"dx: expected shape \(3, 4\), got \(4,\)$"):
         check_layer(Row(), rng.standard_normal((3, 4)))
 
     class Transposed(Tanh):
         def backward(self, dy):
             return super().backward(dy).T
 
-    with pytest.raises(GradientError, match=r"dx: expected shape \(3, 4\), got \(4, 3\)"):
+    with pytest.raises(GradientError, match=r"dx: expected shape \(3, 4\), got \(4, 3\): it looks transposed$"):
         check_layer(Transposed(), rng.standard_normal((3, 4)))
 
 

@@ -145,8 +145,35 @@ def test_dense_starts_glorot_uniform_and_with_its_own_generator():
     assert not Dense(300, 100).b.value.any()
 
 
+def test_layers_start_in_float32():
+    dense = Dense(3, 2)
+    assert {p.value.dtype for p in dense.parameters} == {np.dtype(np.float32)}
+    assert nnscratch.initializers.zeros(3).dtype == np.float32
+
+
+def test_a_gradient_that_nobody_reads_is_not_computed():
+    dense = Dense(2, 3)
+    dense.forward(np.ones((4, 2)))
+    dense.needs_dx = False
+    assert dense.backward(np.ones((4, 3))) is None
+
+
+def test_a_layer_with_a_method_missing():
+    with pytest.raises(NotImplementedError, match=r"Layer needs a method forward\(self, x\)"):
+        Layer().forward(np.ones((2, 2)))
+    with pytest.raises(NotImplementedError, match=r"Layer needs a method backward\(self, dy\)"):
+        Layer().backward(np.ones((2, 2)))
+
+
+def test_dropping_nothing():
+    layer, x = Dropout(0, rng=0), np.ones((2, 3))
+    layer.training = True
+    assert (layer.forward(x) == x).all()
+
+
 def test_he_uniform():
-    W = nnscratch.initializers.he_uniform(300, 100, rng=0)
+    W, again = (nnscratch.initializers.he_uniform(300, 100, rng=0) for _ in range(2))
+    assert (W == again).all()
     assert W.dtype == np.float32
     assert abs(W.var() - 2 / 300) < 0.02 * 2 / 300
     assert np.abs(W).max() <= np.sqrt(6 / 300)

@@ -68,6 +68,22 @@ def test_whole_models(loss, model, rng):
     assert check_model(network, loss(), rng.standard_normal((6, 5)), labels).largest_error < 1e-7
 
 
+def test_a_loss_with_a_method_missing():
+    with pytest.raises(NotImplementedError, match=r"Loss\(\) needs a method forward\(self, outputs, labels\)"):
+        Loss().forward(np.ones((2, 2)), [0, 1])
+    with pytest.raises(NotImplementedError, match=r"Loss\(\) needs a method backward\(self\)"):
+        Loss().backward()
+
+
+def test_rows_of_float32_may_miss_1_by_their_rounding():
+    t = np.full((1, 1000), 0.001, np.float32)
+    t[0, 0] += np.float32(5e-4)
+    CrossEntropy().forward(np.ones((1, 1000)), t)
+    t[0, 0] += np.float32(1e-3)
+    with pytest.raises(ValueError, match="rows that do not sum to 1"):
+        CrossEntropy().forward(np.ones((1, 1000)), t)
+
+
 def test_a_model_that_knows_nothing_loses_log_10():
     scores = np.full((7, 10), 0.5)
     assert SparseCrossEntropy().forward(scores, np.arange(7)) == pytest.approx(math.log(10), rel=1e-15)

@@ -226,6 +226,29 @@ def test_saved_and_loaded_to_the_last_bit(tmp_path):
         assert [p.name for p in path.parent.iterdir() if p.suffix == ".tmp"] == []
 
 
+def test_nothing_is_unpickled(tmp_path):
+    """A file from somewhere must not be able to run code."""
+    model, path = Sequential([Dense(1, 1)]), tmp_path / "w.npz"
+    np.savez(path, **{"0_W": np.array([[{}]], object), "1_b": np.zeros(1)})
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded when allow_pickle=False"):
+        model.load_weights(path)
+
+
+def test_weights_are_taken_over_all_or_none():
+    model = small()
+    before = model.theta.copy()
+    weights = model.get_weights()
+    weights[0] += 1
+    weights[-1] = ["not", "a", "number"]
+    with pytest.raises(ValueError, match="could not convert"):
+        model.set_weights(weights)
+    assert (model.theta == before).all()
+
+
+def test_a_model_without_parameters_computes_in_float32():
+    assert Sequential([ReLU()]).predict(np.ones((2, 3))).dtype == np.float32
+
+
 def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
     path, model = tmp_path / "w.npz", small()
     model.save_weights(path)

@@ -122,6 +122,28 @@ def test_moments_hold_no_denormals(rng):
     assert optimizer.m[1] > 0
 
 
+def test_denormal_squares_are_set_to_zero_too():
+    model = model_at(1.0, 1.0, dtype=np.float32)
+    optimizer = Adam(model)
+    model.grad[:] = [1e-20, 1]  # 1e-40 when squared
+    for _ in range(64):
+        optimizer.step()
+    assert optimizer.v[0] == 0
+    assert optimizer.v[1] == pytest.approx(sum(0.999**k for k in range(64)), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_moments_have_the_models_precision(dtype):
+    model = model_at(1.0, 1.0, dtype=dtype)
+    assert {Adam(model).m.dtype, Adam(model).v.dtype, SGD(model).velocity.dtype} == {np.dtype(dtype)}
+
+
+def test_values_at_the_end_of_their_range():
+    model = Sequential([Dense(1, 1, dtype=np.float64)])
+    Adam(model, beta_1=0, beta_2=0, epsilon=np.finfo(np.float64).tiny)
+    SGD(model, momentum=0, weight_decay=0)
+
+
 def test_the_gradient_is_not_changed(rng):
     for kind in (SGD, Adam):
         model = model_at(1.0, 1.0)
@@ -147,6 +169,9 @@ def test_defaults_are_keras():
         (SGD, {"weight_decay": -0.1}, "expected weight_decay >= 0, got -0.1"),
         (Adam, {"beta_1": 1.0}, r"expected beta_1 in \[0, 1\), got 1.0"),
         (Adam, {"beta_2": -0.1}, r"expected beta_2 in \[0, 1\), got -0.1"),
+        (Adam, {"beta_2": 1.0}, r"expected beta_2 in \[0, 1\), got 1.0"),
+        (SGD, {"learning_rate": float("inf")}, "expected learning_rate > 0 and finite, got inf"),
+        (Adam, {"epsilon": float("inf")}, "expected epsilon > 0 and finite, for float64 at least 2.2e-308, got inf"),
         (Adam, {"epsilon": 0}, "expected epsilon > 0 and finite, for float64 at least 2.2e-308, got 0"),
         (Adam, {"weight_decay": -1}, "expected weight_decay >= 0, got -1"),
     ],
@@ -154,6 +179,11 @@ def test_defaults_are_keras():
 def test_values_out_of_range(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind(model_at(0.0, 0.0), **arguments)
+
+
+def test_an_optimizer_without_a_step():
+    with pytest.raises(NotImplementedError, match=r"Optimizer needs a method step\(self\)"):
+        Optimizer(model_at(0.0, 0.0), 0.1).step()
 
 
 def test_nothing_to_train():

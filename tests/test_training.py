@@ -292,6 +292,48 @@ def test_layers_know_whether_they_are_trained():
     assert modes == [False, True, True, False]  # a look at the validation data, two steps, validation
 
 
+def test_what_callbacks_are_told():
+    told = []
+
+    class Listener(Callback):
+        def on_train_begin(self, *arguments):
+            told.append(arguments)
+
+        def on_batch_end(self, *arguments):
+            told.append(arguments)
+
+        def on_train_end(self, *arguments):
+            told.append(arguments)
+
+    x, y = problem(5)
+    model, loss, _ = learner()
+    outputs = model.forward(x)
+    values = [loss.forward(outputs[rows], y[rows]) for rows in (slice(4), slice(4, 5))]
+    right = [float((outputs[rows].argmax(axis=1) == y[rows]).sum()) for rows in (slice(4), slice(4, 5))]
+    optimizer = SGD(model, 1e-30)  # nothing changes
+    fit(model, loss, optimizer, x, y, epochs=1, batch_size=4, shuffle=False, callbacks=[Listener()], verbose=0)
+    begin, first, second, end = told
+    assert begin == (model, 1, 2)
+    assert first == pytest.approx((values[0], right[0] / 4), rel=1e-6)
+    assert second == pytest.approx(((4 * values[0] + values[1]) / 5, sum(right) / 5), rel=1e-6)
+    assert end == (model,)
+
+
+def test_one_row_is_enough_to_train_and_one_to_validate():
+    x, y = problem(2)
+    model, loss, optimizer = learner()
+    fit(model, loss, optimizer, x, y, validation_split=0.5, verbose=0)
+    assert optimizer.t == 1
+
+
+def test_the_usual_batch_has_32_rows():
+    x, y = problem(64)
+    assert [len(xb) for xb, _ in batches(x, y)] == [32, 32]
+    model, loss, optimizer = learner()
+    fit(model, loss, optimizer, x, y, verbose=0)
+    assert optimizer.t == 2
+
+
 def test_every_callback_hears_of_every_epoch():
     heard = []
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from nnscratch import Adam, SoftmaxCrossEntropy, evaluate, fit
+from nnscratch.parameter import expect_finite
 from tests.wrong_calls import CALLS, FILE_CALLS, X, Y, model
 
 
@@ -25,6 +26,14 @@ def test_so_do_those_about_files(call, error, words, tmp_path):
     assert words in message
     assert str(tmp_path) in message
     assert message.index("expected") < message.index("got")
+
+
+@pytest.mark.parametrize("row", [0, 999, 1000, 2000])
+def test_the_row_that_is_not_finite_is_found(row):
+    x = np.ones((2001, 2))
+    x[row, 1] = -np.inf
+    with pytest.raises(ValueError, match=f"x: expected finite numbers, got -inf in row {row}: mend"):
+        expect_finite(x, "x")
 
 
 def backwards(array):
