@@ -18,7 +18,7 @@ from datasets import mnist
 from datasets.dataset import NAMES, cache_dir
 from datasets.download import DownloadError
 from demos import support
-from nnscratch import Adam, Dense, Optimizer, ReLU, Sequential, Sigmoid, SparseCrossEntropy, batches, fit
+from nnscratch import Adam, Dense, Optimizer, ReLU, Sequential, Sigmoid, Softmax, SparseCrossEntropy, batches, fit
 from nnscratch.metrics import accuracy
 
 REPEATS, BATCH_SIZE = 7, 32
@@ -60,9 +60,9 @@ def bare_products(model, x, batch_size=BATCH_SIZE):
     return time.perf_counter() - start
 
 
-def whole_epoch(model, loss, optimizer, x, y):
+def whole_epoch(model, loss, optimizer, x, y, **arguments):
     start = time.perf_counter()
-    fit(model, loss, optimizer, x, y, rng=0, verbose=0)
+    fit(model, loss, optimizer, x, y, rng=0, verbose=0, **arguments)
     return time.perf_counter() - start
 
 
@@ -117,6 +117,23 @@ def batches_of_a_copy(x, y):
     return time.perf_counter() - start
 
 
+def roots(theta, steps):
+    """The dearest of Adam's passes alone."""
+    squares, scratch = np.ones_like(theta), np.empty_like(theta)
+    start = time.perf_counter()
+    for _ in range(steps):
+        np.sqrt(squares, out=scratch)
+    return time.perf_counter() - start
+
+
+def threads_for_large_products(x, y):
+    """784-512-10 in batches of 128, on one BLAS thread and on two."""
+    model = Sequential([Dense(784, 512, rng=0), ReLU(), Dense(512, 10, rng=0), Softmax()])
+    parts = model, SparseCrossEntropy(), Adam(model)
+    pairs = [[whole_epoch(*parts, x, y, batch_size=128, threads=n) for n in (1, 2)] for _ in range(REPEATS)]
+    return [statistics.median(seconds) for seconds in zip(*pairs, strict=True)]
+
+
 def bare_unpacking():
     """What loading the full MNIST cannot do without: unpack the four files and see the bytes as arrays."""
     start = time.perf_counter()
@@ -152,6 +169,7 @@ def main():
         seconds["fit"].append(whole_epoch(*as_it_is, x, y))
         for name, spent in parts_of_an_epoch(*as_it_is, x, y).items():
             seconds[f"  {name}"].append(spent)
+        seconds["  Adam's roots alone"].append(roots(as_it_is[0].theta, -(-len(x) // BATCH_SIZE)))
         seconds["fit, also the images' dx"].append(whole_epoch(*with_dx, x, y))
         seconds["fit, denormals kept"].append(whole_epoch(*with_denormals, x, y))
         seconds["fit, Adam as it reads"].append(whole_epoch(*plain, x, y))
@@ -167,10 +185,12 @@ def main():
             f"{max(values):>9.3f}"
         )
 
+    one, two = threads_for_large_products(x[:12_800], y[:12_800])
+    print(f"\n784-512-10, batch 128: {10 * one:.2f} ms a step on 1 BLAS thread, {10 * two:.2f} on 2, x {one / two:.2f}")
     if not mnist.MNIST.missing(cache_dir() / "mnist"):
         pairs = [(bare_unpacking(), whole_loading()) for _ in range(15)]
         bare, whole = (statistics.median(times) for times in zip(*pairs, strict=True))
-        print(f"\nloading MNIST: {whole:.3f} s, bare gzip and frombuffer {bare:.3f} s, ratio {whole / bare:.2f}")
+        print(f"loading MNIST: {whole:.3f} s, bare gzip and frombuffer {bare:.3f} s, ratio {whole / bare:.2f}")
 
 
 if __name__ == "__main__":

@@ -108,7 +108,8 @@ class Dense(Layer):
 
     def forward(self, x: Array) -> Array:
         if x.ndim != 2 or x.shape[1] != self.n_in:
-            fix = "put Flatten() before it" if x.ndim > 2 else f"make it Dense({x.shape[-1]}, {self.n_out})"
+            fix = "x[np.newaxis] makes a row of one" if x.ndim < 2 else "put Flatten() before it"
+            fix = f"make it Dense({x.shape[1]}, {self.n_out})" if x.ndim == 2 else fix
             raise ValueError(f"expected x of shape (N, {self.n_in}), got {x.shape}: {fix}")
         self.x = x
         return x @ self.W.value + self.b.value

@@ -127,6 +127,8 @@ def test_dense_says_what_it_expected():
         Dense(4, 3).forward(np.ones((5, 3)))
     with pytest.raises(ValueError, match=r"got \(5, 2, 2\): put Flatten\(\) before it"):
         Dense(4, 3).forward(np.ones((5, 2, 2)))
+    with pytest.raises(ValueError, match=r"got \(4,\): x\[np.newaxis\] makes a row of one"):
+        Dense(4, 3).forward(np.ones(4))
     for sizes in ((0, 3), (3, -1)):
         with pytest.raises(ValueError, match="of at least 1"):
             Dense(*sizes)
