@@ -116,7 +116,7 @@ class Dense(Layer):
 
     def backward(self, dy: Array) -> Array | None:
         np.matmul(self.x.T, dy, out=self.W.grad)  # straight into the model's grad: saves a copy of W's size
-        np.sum(dy, axis=0, out=self.b.grad)
+        dy.sum(axis=0, out=self.b.grad)
         return dy @ self.W.value.T if self.needs_dx else None
 
     def __repr__(self) -> str:

@@ -32,7 +32,7 @@ def batches(
     expect_count(batch_size, "batch_size", 32)
     order = np.random.default_rng(rng).permutation(len(x)) if shuffle else np.arange(len(x))
     picks = (order[start : start + batch_size] for start in range(0, len(x), batch_size))
-    return ((x[rows], y[rows]) for rows in picks)  # not "yield": the checks above are to run at the call
+    return ((x.take(rows, axis=0), y[rows]) for rows in picks)  # not "yield": the checks above are to run at the call
 
 
 def evaluate(model: Sequential, loss: Loss, x: Array, y: ArrayLike, batch_size: int = 1000) -> tuple[float, float]:
