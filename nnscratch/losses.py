@@ -73,14 +73,14 @@ class CrossEntropy(Loss):
         total = outputs.sum(axis=1, keepdims=True)  # S (N, 1)
         # Rows so small that 1 / (epsilon S) would overflow count as zeros: over infinity, q and its gradient are 0.
         smallest = float(np.finfo(outputs.dtype).tiny) / self.epsilon
-        self.total = np.where(total > smallest, total, np.inf)
-        q = outputs / self.total
+        total[total <= smallest] = np.inf
+        self.total, q = total, outputs / total
         self.q = q.clip(self.epsilon, 1 - self.epsilon)
         self.inside = self.q == q
         return -float((self.t * np.log(self.q)).sum()) / len(q)
 
     def backward(self) -> Array:
-        g = np.where(self.inside, -self.t / self.q, 0)
+        g = -self.t * self.inside / self.q
         doutputs: Array = (g - (g * self.q).sum(axis=1, keepdims=True)) / (self.total * len(g))
         return doutputs
 
