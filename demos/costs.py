@@ -2,8 +2,8 @@
 
     python -m demos.costs
 
-784-100 ReLU-10 sigmoid, batch 32, Adam, float32, one BLAS thread. Everything is measured in one run, the things to be
-compared in turns; the table shows medians. Results depend on the machine, their ratios much less.
+Adam, float32, ReLU, a last sigmoid. Everything is measured in one run, the things to be compared in turns; the tables
+show medians. Results depend on the machine, their ratios much less.
 """
 
 import gzip
@@ -11,17 +11,24 @@ import math
 import statistics
 import time
 from collections import defaultdict
+from itertools import pairwise
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from datasets import mnist
 from datasets.dataset import NAMES, cache_dir
 from datasets.download import DownloadError
 from demos import support
-from nnscratch import Adam, Dense, Optimizer, ReLU, Sequential, Sigmoid, Softmax, SparseCrossEntropy, batches, fit
+from nnscratch import Adam, Dense, Optimizer, ReLU, Sequential, Sigmoid, SparseCrossEntropy, batches, fit
 from nnscratch.metrics import accuracy
 
-REPEATS, BATCH_SIZE = 7, 32
+REPEATS = 7
+NETWORKS = {  # name: (widths, batch size, BLAS threads, rows)
+    "784-100-10": ((784, 100, 10), 32, 1, 60_000),
+    "784-128-64-10": ((784, 128, 64, 10), 32, 1, 60_000),
+    "784-800-800-10": ((784, 800, 800, 10), 128, 2, 12_800),
+}
 
 
 def load():
@@ -38,7 +45,7 @@ def load():
     return tuple((x.reshape(-1, 784) / np.float32(255), y) for x, y in (train, test))
 
 
-def bare_products(model, x, batch_size=BATCH_SIZE):
+def bare_products(model, x, batch_size=32):
     """The matrix products of each step, and nothing else: no step can take less. Seconds for all rows of x."""
     W1, *Ws = (p.value for p in model.parameters if p.value.ndim == 2)
     dW1 = np.empty_like(W1)
@@ -66,12 +73,12 @@ def whole_epoch(model, loss, optimizer, x, y, **arguments):
     return time.perf_counter() - start
 
 
-def parts_of_an_epoch(model, loss, optimizer, x, y):
+def parts_of_an_epoch(model, loss, optimizer, x, y, batch_size):
     """The body of ``fit`` with a clock between the lines."""
     clock = time.perf_counter
     spent = dict.fromkeys(("batches", "forward", "loss", "accuracy", "backward", "optimizer"), 0.0)
-    source = batches(x, y, BATCH_SIZE, rng=0)
-    for _ in range(len(x) // BATCH_SIZE):
+    source = batches(x, y, batch_size, rng=0)
+    for _ in range(len(x) // batch_size):
         t0 = clock()
         xb, yb = next(source)
         t1 = clock()
@@ -112,8 +119,8 @@ def batches_of_a_copy(x, y):
     start = time.perf_counter()
     order = np.random.default_rng(0).permutation(len(x))
     x, y = x[order], y[order]
-    for i in range(0, len(x), BATCH_SIZE):
-        _ = x[i : i + BATCH_SIZE], y[i : i + BATCH_SIZE]
+    for i in range(0, len(x), 32):
+        _ = x[i : i + 32], y[i : i + 32]
     return time.perf_counter() - start
 
 
@@ -124,14 +131,6 @@ def roots(theta, steps):
     for _ in range(steps):
         np.sqrt(squares, out=scratch)
     return time.perf_counter() - start
-
-
-def threads_for_large_products(x, y):
-    """784-512-10 in batches of 128, on one BLAS thread and on two."""
-    model = Sequential([Dense(784, 512, rng=0), ReLU(), Dense(512, 10, rng=0), Softmax()])
-    parts = model, SparseCrossEntropy(), Adam(model)
-    pairs = [[whole_epoch(*parts, x, y, batch_size=128, threads=n) for n in (1, 2)] for _ in range(REPEATS)]
-    return [statistics.median(seconds) for seconds in zip(*pairs, strict=True)]
 
 
 def bare_unpacking():
@@ -148,49 +147,78 @@ def whole_loading():
     return time.perf_counter() - start
 
 
-def learner():
+def learner(sizes=(784, 100, 10)):
     rng = np.random.default_rng(0)
-    model = Sequential([Dense(784, 100, rng=rng), ReLU(), Dense(100, 10, rng=rng), Sigmoid()])
+    layers = [layer for n_in, n_out in pairwise(sizes) for layer in (Dense(n_in, n_out, rng=rng), ReLU())]
+    model = Sequential([*layers[:-1], Sigmoid()])
     return model, SparseCrossEntropy(), Adam(model)
 
 
-def main():
-    (x, y), _ = load()
+def parts(x, y, sizes, batch_size, threads):
+    """Where the time of a step goes: {part: seconds of each epoch}."""
+    learns, seconds = learner(sizes), defaultdict(list)
+    with threadpool_limits(threads, user_api="blas"):
+        whole_epoch(*learns, x, y, batch_size=batch_size)  # warm
+        for _ in range(REPEATS):
+            seconds["bare matrix products"].append(bare_products(learns[0], x, batch_size))
+            seconds["fit"].append(whole_epoch(*learns, x, y, batch_size=batch_size, threads=threads))
+            for name, spent in parts_of_an_epoch(*learns, x, y, batch_size).items():
+                seconds[f"  {name}"].append(spent)
+            seconds["  Adam's roots alone"].append(roots(learns[0].theta, -(-len(x) // batch_size)))
+    return seconds
+
+
+def tricks(x, y):
+    """What the tricks save, in batches of 32: {variant: seconds of each epoch}."""
     as_it_is, with_dx, with_denormals, plain = learner(), learner(), learner(), learner()
     with_dx[0].layers[0].needs_dx = True
     with_denormals[2].negligible = 0.0
     plain = *plain[:2], PlainAdam(plain[0])
-    for each in (as_it_is, with_dx, with_denormals, plain):
+    variants = {"fit": as_it_is, "also the images' dx": with_dx, "denormals kept": with_denormals,
+                "Adam as it reads": plain}  # fmt: skip
+    for each in variants.values():
         whole_epoch(*each, x, y)  # warm, and with moments that had time to decay
-
     seconds = defaultdict(list)
     for _ in range(REPEATS):
-        seconds["bare matrix products"].append(bare_products(as_it_is[0], x))
-        seconds["fit"].append(whole_epoch(*as_it_is, x, y))
-        for name, spent in parts_of_an_epoch(*as_it_is, x, y).items():
-            seconds[f"  {name}"].append(spent)
-        seconds["  Adam's roots alone"].append(roots(as_it_is[0].theta, -(-len(x) // BATCH_SIZE)))
-        seconds["fit, also the images' dx"].append(whole_epoch(*with_dx, x, y))
-        seconds["fit, denormals kept"].append(whole_epoch(*with_denormals, x, y))
-        seconds["fit, Adam as it reads"].append(whole_epoch(*plain, x, y))
+        for name, each in variants.items():
+            seconds[name].append(whole_epoch(*each, x, y))
         seconds["batches of a copy"].append(batches_of_a_copy(x, y))
+    return seconds
 
-    floor = statistics.median(seconds["bare matrix products"])
-    steps = -(-len(x) // BATCH_SIZE)
-    print(f"{'median of ' + str(REPEATS):<26}{'s/epoch':>9}{'us/step':>9}{'x floor':>9}{'from':>9}{'to':>9}")
+
+def threads_for_large_products(x, y):
+    """784-512-10 in batches of 128: {number of BLAS threads: seconds of each epoch}."""
+    learns, seconds = learner((784, 512, 10)), defaultdict(list)
+    for _ in range(REPEATS):
+        for n in (1, 2):
+            seconds[f"{n} BLAS thread{'s' * (n > 1)}"].append(whole_epoch(*learns, x, y, batch_size=128, threads=n))
+    return seconds
+
+
+def show(title, seconds, steps):
+    """A table of medians; "x first" is the quotient of a row and the first one."""
+    first = statistics.median(next(iter(seconds.values())))
+    print(f"\n{title:<26}{'s/epoch':>9}{'us/step':>9}{'x first':>9}{'from':>9}{'to':>9}")
     for name, values in seconds.items():
         median = statistics.median(values)
         print(
-            f"{name:<26}{median:>9.3f}{1e6 * median / steps:>9.1f}{median / floor:>9.2f}{min(values):>9.3f}"
+            f"{name:<26}{median:>9.3f}{1e6 * median / steps:>9.1f}{median / first:>9.2f}{min(values):>9.3f}"
             f"{max(values):>9.3f}"
         )
 
-    one, two = threads_for_large_products(x[:12_800], y[:12_800])
-    print(f"\n784-512-10, batch 128: {10 * one:.2f} ms a step on 1 BLAS thread, {10 * two:.2f} on 2, x {one / two:.2f}")
+
+def main():
+    (x, y), _ = load()
+    print(f"medians of {REPEATS}")
+    for name, (sizes, batch_size, threads, rows) in NETWORKS.items():
+        title = f"{name}, batch {batch_size}"
+        show(title, parts(x[:rows], y[:rows], sizes, batch_size, threads), -(-rows // batch_size))
+    show("784-100-10, batch 32", tricks(x, y), -(-len(x) // 32))
+    show("784-512-10, batch 128", threads_for_large_products(x[:12_800], y[:12_800]), 100)
     if not mnist.MNIST.missing(cache_dir() / "mnist"):
         pairs = [(bare_unpacking(), whole_loading()) for _ in range(15)]
         bare, whole = (statistics.median(times) for times in zip(*pairs, strict=True))
-        print(f"loading MNIST: {whole:.3f} s, bare gzip and frombuffer {bare:.3f} s, ratio {whole / bare:.2f}")
+        print(f"\nloading MNIST: {whole:.3f} s, bare gzip and frombuffer {bare:.3f} s, ratio {whole / bare:.2f}")
 
 
 if __name__ == "__main__":
