@@ -74,7 +74,8 @@ class CrossEntropy(Loss):
         # Rows so small that 1 / (epsilon S) would overflow count as zeros: over infinity, q and its gradient are 0.
         smallest = float(np.finfo(outputs.dtype).tiny) / self.epsilon
         total[total <= smallest] = np.inf
-        self.total, q = total, outputs / total
+        self.total = total
+        q = outputs / total
         self.q = q.clip(self.epsilon, 1 - self.epsilon)
         self.inside = self.q == q
         return -float((self.t * np.log(self.q)).sum()) / len(q)

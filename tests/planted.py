@@ -156,12 +156,12 @@ BUGS = {
         "Adam divides each gradient by its own size: a factor all but cancels.",
     ),
     "db by mean": Bug(
-        [(Dense.backward, "np.sum(dy, axis=0,", "np.mean(dy, axis=0,")],
+        [(Dense.backward, "dy.sum(", "dy.mean(")],
         layer(Dense),
         "The same. With SGD the biases would learn 32 times too slowly.",
     ),
     "db forgotten": Bug(
-        [(Dense.backward, "np.sum(dy, axis=0, out=self.b.grad)", "pass")],
+        [(Dense.backward, "dy.sum(axis=0, out=self.b.grad)", "pass")],
         layer(Dense),
         "The biases stay at 0, where they start, and the weights make up for it.",
     ),
@@ -284,7 +284,7 @@ BUGS = {
         "looks wonderful.",
     ),
     "scores that are not normalised": Bug(
-        [(CrossEntropy._forward, "q = outputs / self.total", "q = outputs"),
+        [(CrossEntropy._forward, "q = outputs / total", "q = outputs"),
          (CrossEntropy.backward, "(g - (g * self.q).sum(axis=1, keepdims=True)) / (self.total * len(g))",
           "g / len(g)")],
         suite(test_losses.test_a_model_that_knows_nothing_loses_log_10),
@@ -336,8 +336,8 @@ BUGS = {
     ),
     # ---- data and training ----
     "x shuffled, y not": Bug(
-        [(batches, "(x[rows], y[rows]) for rows in picks",
-          "(x[rows], y[i * batch_size :][: len(rows)]) for i, rows in enumerate(picks)")],
+        [(batches, "(x.take(rows, axis=0), y[rows]) for rows in picks",
+          "(x.take(rows, axis=0), y[i * batch_size :][: len(rows)]) for i, rows in enumerate(picks)")],
         EVERY_ROW,
         "It does not: the labels are random, and the loss stays at {wrong.loss:.2f}, that is ln 10.",
     ),
