@@ -5,8 +5,9 @@
     pip install -e ".[bench]"                       installs the peers; those that are missing are left out
 
 What is compared is measured in turns, after an epoch to warm up, at one thread and at all cores; the tables show the
-better setting of each contestant and medians. ``demos/contestants.py`` has the contestants. Results go to
-runs/benchmark: results.json, results.md, benchmark.png. With all peers it takes 7 GB of memory.
+better setting of each contestant, medians, and medians of the ratios of the rounds. ``demos/contestants.py`` has the
+contestants. Results go to runs/benchmark: results.json, results.md, benchmark.png. With all peers it takes 7 GB of
+memory.
 """
 
 import argparse
@@ -150,16 +151,18 @@ def without_slow_settings(seconds):
 
 
 def summary(seconds):
-    """For each contestant its best setting by median, and how many times as long nnscratch takes."""
-    best = {}
+    """For each contestant its best setting by median, and how many times as long nnscratch takes.
+
+    That is the median of the ratios of each round, of what was measured within the same minute: the machine may be
+    slower in some rounds than in others.
+    """
+    ours = next(values for (name, _), values in seconds.items() if name == OURS)
+    settings = {}
     for (name, setting), values in seconds.items():
-        row = {"setting": setting, "seconds": values, "median": statistics.median(values)}
-        if name not in best or row["median"] < best[name]["median"]:
-            best[name] = row
-    for name, row in best.items():
-        row["ratio"] = best[OURS]["median"] / row["median"]
-        row["settings"] = {setting: statistics.median(v) for (other, setting), v in seconds.items() if other == name}
-    return best
+        ratio = statistics.median(a / b for a, b in zip(ours, values, strict=False))  # some gave up after a round
+        row = {"setting": setting, "seconds": values, "median": statistics.median(values), "ratio": ratio}
+        settings.setdefault(name, []).append(row)
+    return {name: {**min(rows, key=lambda row: row["median"]), "settings": rows} for name, rows in settings.items()}
 
 
 def odd_ones(accuracies):
@@ -316,10 +319,11 @@ def contestants_table(rows, unit, scale):
         seconds = [f"{scale * value:.3f}" for value in (row["median"], min(row["seconds"]), max(row["seconds"]))]
         accuracy = f"{row['accuracy']:.4f}" if "accuracy" in row else ""
         lines.append([name, row["setting"], *seconds, f"{row['ratio']:.2f} x", accuracy])
-        for setting, median in row["settings"].items() if name == FLOOR else ():
-            if setting != row["setting"]:
-                ratio = f"{rows[OURS]['median'] / median:.2f} x"
-                lines.append([name, setting, f"{scale * median:.3f}", "", "", ratio, ""])
+        for other in row["settings"] if name == FLOOR else ():
+            if other["setting"] != row["setting"]:
+                lines.append(
+                    [name, other["setting"], f"{scale * other['median']:.3f}", "", "", f"{other['ratio']:.2f} x", ""]
+                )
     return table(head, lines)
 
 
