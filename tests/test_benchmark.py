@@ -187,27 +187,6 @@ def test_noise_tells_whether_to_trust_the_run(seconds, load, trustworthy):
     assert said["words"].endswith("trust the medians" if trustworthy else "repeat the run")
 
 
-def test_the_floor_is_the_products_of_every_layer_and_of_the_last_smaller_batch():
-    seen = []
-
-    class Recorder(np.ndarray):
-        def __array_ufunc__(self, ufunc, method, *inputs, out=None):
-            seen.append((ufunc, *(array.shape for array in inputs)))
-            return ufunc(*(np.asarray(array) for array in inputs))
-
-    Ws = [np.ones(shape, np.float32) for shape in ((3, 4), (4, 5), (5, 2))]
-    parameters = [SimpleNamespace(value=W.view(Recorder)) for W in Ws] + [SimpleNamespace(value=np.ones(2))]
-    costs.bare_products(SimpleNamespace(parameters=parameters), np.ones((11, 3), np.float32), batch_size=8)
-    assert seen == [
-        (np.matmul, *shapes)
-        for n in (8, 3)
-        for shapes in (
-            ((n, 3), (3, 4)), ((n, 4), (4, 5)), ((n, 5), (5, 2)),  # forward
-            ((5, n), (n, 2)), ((n, 2), (2, 5)), ((4, n), (n, 5)), ((n, 5), (5, 4)), ((3, n), (n, 4)),  # backward
-        )
-    ]  # fmt: skip
-
-
 def test_contestants_run_on_one_thread_and_on_all_cores_unless_they_choose(monkeypatch):
     bench = benchmark.Bench([], 1, "")
     for n, settings in ((1, [1]), (6, [1, 6])):
