@@ -7,7 +7,7 @@ import numpy as np
 
 from nnscratch.differentiable import StaleBackwardError
 from nnscratch.layers import Layer, find
-from nnscratch.parameter import Array
+from nnscratch.parameter import Array, Parameter
 
 KEPT = """\
 also right: x and dy are left alone; two calls agree; any number of rows works;
@@ -59,6 +59,18 @@ def names_of_gradients(layer: Layer) -> list[str]:
     return [f"d{p.name or f'parameters[{i}]'}" for i, p in enumerate(layer.parameters)]
 
 
+def check_found(layer: Layer) -> None:
+    """GradientError if the layer holds a Parameter in a place where no model looks for it."""
+    copies: dict[int, Any] = {}  # of everything that can be reached from the layer
+    found = copy.deepcopy(layer, copies).parameters
+    hidden = [each for each in copies.values() if isinstance(each, Parameter) and not any(each is p for p in found)]
+    if hidden:
+        raise GradientError(
+            f"{layer!r}: expected each Parameter in an attribute, list, dict or inner layer, got one of shape "
+            f"{hidden[0].value.shape} elsewhere, where it would not be trained; a Sequential is no layer"
+        )
+
+
 def check_contract(layer: Layer, x: Array, rng: np.random.Generator) -> None:
     """GradientError with the first promise that a layer in float64 does not keep, at the inputs x (N, ...)."""
     names = ["y", "dx", *names_of_gradients(layer)]
@@ -94,21 +106,25 @@ def check_contract(layer: Layer, x: Array, rng: np.random.Generator) -> None:
             )
     expect_same(first, results(layer, x, dy), "after a batch of another size")
     results(in_float32, x.astype(np.float32), dy.astype(np.float32))
-    _check_stale(fresh, layer, first[1], dy)
+    _check_stale(fresh, x, first[1], dy)
 
 
-def _check_stale(fresh: Layer, used: Layer, dx: Array, dy: Array) -> None:
+def _check_stale(layer: Layer, x: Array, dx: Array, dy: Array) -> None:
     """A backward without a forward must be refused, unless it needs no memory: it never goes on with something old."""
-    if any(isinstance(vars(fresh).get(k), np.ndarray) and v is not vars(fresh)[k] for k, v in vars(used).items()):
-        return  # forward has set this array before: the layer had seen a batch when it came here
+    used = copy.deepcopy(layer)
+    before = [(each, dict(vars(each))) for each in find(Layer, used)]
+    used.forward(x.copy())
+    for each, old in before:
+        if any(isinstance(old.get(k), np.ndarray | tuple) and new is not old[k] for k, new in vars(each).items()):
+            return  # forward has set this before: the layer had seen a batch when it came here
     try:
-        got: Any = fresh.backward(dy)
+        got: Any = layer.backward(dy)
     except StaleBackwardError:
         return
     except Exception as error:
         got = f"{type(error).__name__}: {error}"
     if not np.array_equal(got, dx):
         raise GradientError(
-            f"{fresh!r}: expected StaleBackwardError from a backward without a forward, got "
+            f"{layer!r}: expected StaleBackwardError from a backward without a forward, got "
             f"{got if isinstance(got, str) else 'a result'}: let forward, and nothing else, set what backward reads"
         )

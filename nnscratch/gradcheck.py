@@ -19,6 +19,7 @@ from nnscratch.contract import (
     GradientError,
     backward_alone,
     check_contract,
+    check_found,
     forward_alone,
     names_of_gradients,
 )
@@ -82,6 +83,7 @@ def check_layer(layer: Layer, x: ArrayLike, *, rng: Rng = 0) -> Report:
     if not isinstance(layer, Layer):
         raise TypeError(f"expected a layer such as Dense(4, 3), got {layer!r}: create one, of a class that is a Layer")
     layer, rng = layer.astype(np.float64), _independent(rng)
+    check_found(layer)
     for each in find(Layer, layer):
         each.training = each.needs_dx = True
     for p in layer.parameters:
@@ -216,10 +218,14 @@ def _slope(outputs: Callable[[], Array], flat: Array, i: int, dy: Array) -> tupl
             flat[i] = here
         far_left, left, right, far_right = values
         rounding = ROUNDING * np.max(np.abs([y, *values]), axis=0)
-        # The second differences over 2h and over h stand 4 to 1 where the function is smooth, 2 to 1 on a kink.
+        # The second differences over 2h and over h stand 4 to 1 where the function is smooth, 2 to 1 on a kink. The
+        # first ones stand 2 to 1, but not on a jump, or where the function bends within the step.
+        rise = far_right - far_left
         bend = (far_right - 2 * y + far_left) - 4 * (right - 2 * y + left)
-        if np.all(np.abs(bend) <= 1e-7 * np.abs(far_right - far_left) + 4 * rounding):
-            slope = (8 * (right - left) - (far_right - far_left)) / (12 * h)
+        twist = rise - 2 * (right - left)
+        smooth = np.abs(bend) <= 1e-7 * np.abs(rise) + 4 * rounding
+        if np.all(smooth & (np.abs(twist) <= 1e-4 * np.abs(rise) + 4 * rounding)):
+            slope = (8 * (right - left) - rise) / (12 * h)
             noise = np.abs(dy) * rounding / h
             return float(np.sum(dy * slope)), float(np.sum(noise[left != right]) + np.max(noise))
     raise _KinkError

@@ -53,13 +53,16 @@ class Layer(Differentiable):
         return twin
 
     def __init_subclass__(cls) -> None:
-        if any(isinstance(value, Parameter) for value in vars(cls).values()):
-            raise TypeError(f"{cls.__name__}: expected each Parameter to be made in __init__, got one of the class")
+        values = list(vars(cls).values())  # all objects of the class would share these, and no model would find them
+        if [*find(Parameter, values), *find(Layer, values)]:
+            raise TypeError(f"{cls.__name__}: expected Parameters and layers made in __init__, got one of the class")
 
     def __setattr__(self, name: str, new: Any) -> None:
         if isinstance(vars(self).get(name), Parameter):  # else the model would train a W that is no longer used
             raise AttributeError(f"expected {name} to stay the same Parameter, got {new!r}: assign to {name}.value")
         if isinstance(new, Parameter):
+            if "needs_dx" in vars(self):  # a model, or a check, has already looked for its parameters
+                raise AttributeError(f"expected Parameters made in __init__, got {name} later: it would not be trained")
             new.name = name
         object.__setattr__(self, name, new)
 

@@ -33,9 +33,10 @@ class Sequential(InPlace):
         self.layers = tuple(layers)  # not a list: a layer put in later would not be in theta
         if not self.layers or not all(isinstance(layer, Layer) for layer in self.layers):
             raise TypeError(f"expected a list of layers such as [Dense(784, 10), Sigmoid()], got {list(self.layers)}")
-        different = len({id(layer) for layer in self.layers}) == len(self.layers)
-        expect(different, "different layers, got one of them twice: build one for each place")
-        self.parameters = find(Parameter, self.layers)
+        self.parameters, self._all_layers = find(Parameter, self.layers), find(Layer, self.layers)
+        pieces = sum(len(find(Parameter, layer)) + len(find(Layer, layer)) for layer in self.layers)
+        different = pieces == len(self.parameters) + len(self._all_layers)
+        expect(different, "different layers, got one of them, or a part of one, twice: build one for each place")
         new = not any(p.in_model for p in self.parameters)
         expect(new, "new layers, got one of another model: use copy.deepcopy(layer)")
         dtype = min((p.value.dtype for p in self.parameters), key=lambda d: d.itemsize, default=np.dtype(np.float32))
@@ -48,7 +49,6 @@ class Sequential(InPlace):
         # Nobody reads the gradient of the data. The first layer with parameters need not compute it (a fifth of a
         # step is saved), and backward ends there.
         self._first = next((i for i, layer in enumerate(self.layers) if layer.parameters), 0)
-        self._all_layers = find(Layer, self.layers)
         for layer in self._all_layers:
             layer.needs_dx = layer not in self.layers[: self._first + 1]
         self._output_shape: tuple[int, ...] | None = None  # of the forward that a backward may follow
@@ -56,21 +56,25 @@ class Sequential(InPlace):
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """The outputs for a batch x (N, ...) of floats. ``training`` switches Dropout on."""
-        self._output_shape = None  # until all layers have run, they remember two different batches
         for layer in self._all_layers:
             layer.training = training
         *_, y = self.outputs(x)
-        self._output_shape = y.shape
+        self._output_shape, self._row_shape = y.shape, np.shape(x)[1:]
         return y
 
     def outputs(self, x: Array) -> Iterator[Array]:
         """The outputs of one layer after the other, in the mode (``training``) that the layers are in."""
         x = self._as_input(x)
+        self._output_shape = None  # until all layers have run, they remember two different batches
         for i, layer in enumerate(self.layers):
             try:
                 x = layer.forward(x)
             except ValueError as error:
                 raise ValueError(f"layer {i}, {layer!r}: {error}") from error
+            if not isinstance(x, np.ndarray):
+                raise TypeError(
+                    f"layer {i}, {layer!r}: expected forward to return an array, got {x!r}: does it end with return y?"
+                )
             yield x
 
     def backward(self, dy: Array) -> None:
@@ -89,7 +93,9 @@ class Sequential(InPlace):
                 "loss.backward() returns"
             )
         for layer in reversed(self.layers[self._first :]):
-            dy = layer.backward(dy)  # type: ignore[assignment]  # only the last one returns None
+            if not isinstance(dy, np.ndarray):  # only the first layer may return None
+                raise TypeError(f"{layer!r}: expected dy as an array, got {dy!r}: does the next layer return its dx?")
+            dy = layer.backward(dy)  # type: ignore[assignment]
 
     def predict(self, x: Array, batch_size: int = 1000) -> Array:
         """The outputs for any number of rows, in a fresh array.
@@ -100,7 +106,8 @@ class Sequential(InPlace):
         expect_count(batch_size, "batch_size", BLOCK)
         x = np.asarray(x)
         expect(x.ndim > 0, f"rows of data (N, ...), got {x}: give an array")
-        outputs = [self.forward(x[i : i + BLOCK]) for i in range(0, max(len(x), 1), BLOCK)]
+        # Copies, for a layer may return the same array each time, filled anew.
+        outputs = [self.forward(x[i : i + BLOCK]).copy() for i in range(0, max(len(x), 1), BLOCK)]
         self._output_shape = None  # the layers remember the last batch of these, not the one a backward is for
         return np.concatenate(outputs)
 
@@ -112,15 +119,14 @@ class Sequential(InPlace):
             )
         if x.ndim < 2 or len(x) == 0:
             raise ValueError(f"expected rows of data (N, ...), got shape {x.shape}: x[np.newaxis] makes a row of one")
-        self._row_shape = x.shape[1:]
         return x.astype(self.theta.dtype, copy=False)
 
     def astype(self, dtype: Any) -> "Sequential":
         """A copy of the model in another precision, such as float64 for gradient checks."""
-        return Sequential(layer.astype(dtype) for layer in self.layers)
+        return _rebuilt(type(self), tuple(layer.astype(dtype) for layer in self.layers))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.layers,)  # a copy is built anew: its layers see its own theta
+        return _rebuilt, (type(self), self.layers)
 
     def __repr__(self) -> str:
         return f"Sequential({list(self.layers)})"
@@ -174,3 +180,10 @@ class Sequential(InPlace):
     def _names(self) -> list[str]:
         """What the parameters are called in a file: their place and their name."""
         return [f"{i}_{p.name}" for i, p in enumerate(self.parameters)]
+
+
+def _rebuilt(kind: type[Sequential], layers: tuple[Layer, ...]) -> Sequential:
+    """A copy is a new model of these layers: they see its own theta. A subclass may have other arguments."""
+    model = kind.__new__(kind)
+    Sequential.__init__(model, layers)
+    return model

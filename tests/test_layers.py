@@ -248,7 +248,7 @@ def test_parameters_are_found_wherever_they_are_and_once():
             self.inner.parent = self  # a cycle
 
     assert [p.value.size for p in Keeper().parameters] == [1, 2, 3, 1, 1]
-    with pytest.raises(TypeError, match="Shared: expected each Parameter to be made in __init__"):
+    with pytest.raises(TypeError, match="Shared: expected Parameters and layers made in __init__"):
         type("Shared", (Layer,), {"gain": Parameter(np.ones(3))})
 
 

@@ -195,7 +195,7 @@ def test_wrong_models_are_explained():
     with pytest.raises(TypeError, match="expected a list of layers"):
         Sequential([Dense(2, 3), "relu"])
     relu = ReLU()
-    with pytest.raises(ValueError, match="got one of them twice"):
+    with pytest.raises(ValueError, match="got one of them, or a part of one, twice"):
         Sequential([Dense(2, 2), relu, Dense(2, 2), relu])
     with pytest.raises(ValueError, match="got one of another model"):
         Sequential(small().layers[:2])
