@@ -4,9 +4,11 @@ import copy
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from nnscratch.differentiable import StaleBackwardError
 from nnscratch.layers import Layer, find
+from nnscratch.losses import Loss
 from nnscratch.parameter import Array, Parameter
 
 KEPT = """\
@@ -40,6 +42,17 @@ def backward_alone(layer: Layer, dy: Array) -> Array:
     if not np.array_equal(given, dy):
         raise GradientError(f"{layer!r}: backward changed its argument dy: work on a new array")
     return dx  # type: ignore[return-value]  # None was refused
+
+
+def loss_alone(loss: Loss, outputs: Array, labels: ArrayLike) -> Any:
+    """loss.forward(outputs, labels), seeing to it that outputs stay as they are and that a number comes back."""
+    given = outputs.copy()
+    value: Any = loss.forward(given, labels)
+    if np.ndim(value) or value is None:
+        raise GradientError(f"{loss!r}: expected forward to return one number, got {value!r}: return the mean")
+    if not np.array_equal(given, outputs):
+        raise GradientError(f"{loss!r}: forward changed its argument outputs: work on a new array")
+    return value
 
 
 def _expect_array(layer: Layer, method: str, got: Any, name: str, dtype: Any) -> None:

@@ -26,9 +26,9 @@ def diagnose(found: Array, slopes: Array, gradient: Array, entries: NDArray[np.i
         causes = {
             -1.0: "the sign is flipped",
             0.0: "zero where the slope is not",
-            float(n): f"N = {n} times too large: {mean}",
-            1 / n: f"N = {n} times too small: {mean}",
         }
+        if n > 2:  # a factor of 1 or 2 has other likely causes
+            causes |= {float(n): f"N = {n} times too large: {mean}", 1 / n: f"N = {n} times too small: {mean}"}
         known = [cause for value, cause in causes.items() if np.isclose(factor, value, rtol=1e-5, atol=1e-9)]
         return known[0] if known else f"{factor:.9g} times the slope, everywhere: a factor is missing or too much"
     if gradient.ndim == 2 and gradient.shape == gradient.shape[::-1] and close(gradient.T.ravel()[entries], slopes):

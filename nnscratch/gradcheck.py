@@ -21,6 +21,7 @@ from nnscratch.contract import (
     check_contract,
     check_found,
     forward_alone,
+    loss_alone,
     names_of_gradients,
 )
 from nnscratch.diagnosis import diagnose
@@ -28,7 +29,7 @@ from nnscratch.initializers import Rng
 from nnscratch.layers import Layer, find
 from nnscratch.losses import Loss
 from nnscratch.model import Sequential
-from nnscratch.parameter import Array, Parameter
+from nnscratch.parameter import Array, Parameter, expect_kind
 
 TOLERANCE = 1e-7  # relative error; right gradients are around 1e-10, wrong ones 1e-4 and worse
 SAMPLE = 100  # entries checked of an array that has more
@@ -99,8 +100,9 @@ def check_layer(layer: Layer, x: ArrayLike, *, rng: Rng = 0) -> Report:
 
 def check_loss(loss: Loss, outputs: ArrayLike, labels: ArrayLike, *, rng: Rng = 0) -> Report:
     """Check that ``loss.backward()`` is the gradient of the very number that ``loss.forward`` returns."""
+    expect_kind(Loss, loss, "a loss such as SparseCrossEntropy()")
     report = _check(
-        loss, lambda twin, x: twin.forward(x, labels), lambda twin, dy: [dy * twin.backward()], lambda twin: [],
+        loss, lambda twin, x: loss_alone(twin, x, labels), lambda twin, dy: [dy * twin.backward()], lambda twin: [],
         outputs, ["doutputs"], _independent(rng),
     )  # fmt: skip
     return _expect_right(report)
@@ -108,10 +110,12 @@ def check_loss(loss: Loss, outputs: ArrayLike, labels: ArrayLike, *, rng: Rng = 
 
 def check_model(model: Sequential, loss: Loss, x: ArrayLike, labels: ArrayLike, *, rng: Rng = 0) -> Report:
     """Check d loss / d theta: every parameter of a model, through all its layers, of the loss that ``fit`` prints."""
+    expect_kind(Sequential, model, "a model such as Sequential([Dense(784, 10)])")
+    expect_kind(Loss, loss, "a loss such as SparseCrossEntropy()")
     model = model.astype(np.float64)
 
     def forward(twins: Any, x: Array) -> Any:
-        return twins[1].forward(twins[0].forward(x, training=True), labels)
+        return loss_alone(twins[1], twins[0].forward(x, training=True), labels)
 
     def backward(twins: Any, dy: Array) -> list[Any]:
         twins[0].backward(dy * twins[1].backward())

@@ -1,5 +1,6 @@
 """Metrics: what people read. Nothing here is differentiated."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,10 +40,14 @@ def one_hot(labels: ArrayLike, n_classes: int, dtype: Any = np.float32, n: int |
 def accuracy(scores: Array, labels: ArrayLike) -> float:
     """The share of rows (N, C) whose largest score stands at the label. Labels: integers (N,) or one-hot rows.
 
+    NaN for one output only, which has no largest: such a model does not tell classes apart in this way.
+
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), [1, 1])
     0.5
     """
     truth = np.asarray(labels)
+    if scores.ndim != 2 or scores.shape[1] < 2:
+        return math.nan
     if truth.shape == scores.shape:
         truth = truth.argmax(axis=1)
     truth = as_labels(truth, scores.shape[1], len(scores))  # or (N,) == (N, 1) would compare every pair

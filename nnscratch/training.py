@@ -60,10 +60,12 @@ def fit(
     """
     expect_kind(Loss, loss, "a loss such as SparseCrossEntropy()")
     expect_kind(Optimizer, optimizer, "an optimizer such as Adam(model)")
-    expect(optimizer.model is model, "the optimizer of this model, got one of another: build it with Adam(model)")
+    its_own = getattr(optimizer, "model", None) is model
+    expect(its_own, "the optimizer of this model, got one of another: build it with Adam(model)")
     expect_count(epochs, "epochs", 5)
     if threads is not None:
         expect_count(threads, "threads", 1)
+    expect_kind(Sequence, callbacks, "a list of callbacks such as [EarlyStopping()]")
     for callback in callbacks:
         expect_kind(Callback, callback, "a callback such as EarlyStopping()")
     x, y, rng = np.asarray(x), np.asarray(y), np.random.default_rng(rng)
@@ -76,17 +78,16 @@ def fit(
             f"{len(x)} rows: 0.1 is usual",
         )
         x, y, validation_data = x[:split], y[:split], (x[split:], y[split:])
-    # Everything is looked at before an epoch is spent, with one row for the model's and the loss's own checks.
+    # Everything is looked at before an epoch is spent.
     batches(x, y, batch_size, shuffle=False)
-    expect_finite(x, "x")
+    _expect_data(model, loss, x, y, "")
     history: History = {"loss": [], "accuracy": []}
     if validation_data is not None:
         pair = isinstance(validation_data, tuple | list) and len(validation_data) == 2
         expect(pair, f"validation_data as a pair (x, y), got {type(validation_data).__name__}: put both in a tuple")
         x_val, y_val = validation_data = (np.asarray(validation_data[0]), np.asarray(validation_data[1]))
         batches(x_val, y_val, shuffle=False)
-        expect_finite(x_val, "the x of the validation data")
-        evaluate(model, loss, x_val[:1], y_val[:1])
+        _expect_data(model, loss, x_val, y_val, "of the validation data")
         history |= {"val_loss": [], "val_accuracy": []}
     for callback in callbacks:
         callback.on_train_begin(model, epochs, math.ceil(len(x) / batch_size))
@@ -99,6 +100,8 @@ def fit(
             for epoch in range(1, epochs + 1):
                 steps = batches(x, y, batch_size, shuffle=shuffle, rng=rng)
                 results = _train_epoch(model, loss, optimizer, steps, callbacks, epoch)
+                if not np.isfinite(model.theta).all():
+                    raise FloatingPointError(_diverged(results[0], model, x, f"epoch {epoch}"))
                 if validation_data is not None:
                     results += evaluate(model, loss, *validation_data)
                     if not math.isfinite(results[2]):
@@ -114,11 +117,18 @@ def fit(
                     break
     except KeyboardInterrupt:
         if verbose:
-            print(f"interrupted in epoch {epoch}: the model keeps the weights of this moment")
+            print(f"interrupted in epoch {epoch}: what was learnt is kept")
     finally:
         for callback in callbacks:
             callback.on_train_end(model)
     return history
+
+
+def _expect_data(model: Sequential, loss: Loss, x: Array, y: Array, which: str) -> None:
+    """Let the model look at one row, and the loss at all labels: they have checks of their own."""
+    expect_finite(x, f"x {which}".rstrip())
+    expect_finite(y, f"y {which}".rstrip())
+    loss.forward(np.repeat(model.predict(x[:1]), len(y), axis=0), y)
 
 
 def _train_epoch(
@@ -143,7 +153,13 @@ def _train_epoch(
 
 
 def _diverged(value: float, model: Sequential, x: Array, when: str) -> str:
-    """What to say when a loss is not finite."""
+    """What to say when the loss, or a weight, is not finite."""
+    for i, layer in enumerate(model.layers):
+        if not all(np.isfinite(p.value).all() for p in layer.parameters):
+            return (
+                f"expected finite weights, got others in layer {i}, {layer!r}, in {when}: lower the learning rate; "
+                "check_layer tells whether a gradient is wrong"
+            )
     where = "although all layers' outputs are"
     with np.errstate(all="ignore"):  # an error is being raised already: no warnings on top of it
         for i, y in enumerate(model.outputs(x)):

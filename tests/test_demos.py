@@ -155,7 +155,7 @@ def test_ctrl_c_evaluates_and_saves_what_was_trained(tmp_path, monkeypatch, caps
     monkeypatch.setattr(support, "ProgressBar", Interrupted)
     demos.mnist.main(["--sample", "--output", str(tmp_path)])
     out = capsys.readouterr().out
-    assert "interrupted in epoch 1: the model keeps the weights of this moment" in out
+    assert "interrupted in epoch 1: what was learnt is kept" in out
     assert "the other models are left out" in out
     assert re.search(r"^one-layer +7,850 +0\+ +- +0\.\d+", out, re.MULTILINE)
     assert sorted(p.name for p in (tmp_path / "one-layer").iterdir()) == sorted(

@@ -225,7 +225,7 @@ def test_a_loss_that_is_not_finite_stops_training_and_names_the_layer():
     class Explosive(ReLU):
         def forward(self, x):
             self.calls = vars(self).get("calls", 0) + 1
-            return super().forward(x) + (np.inf if self.calls > 2 else 0)
+            return super().forward(x) + (np.inf if self.calls > 3 else 0)  # a look at the data, two steps
 
     x, y = problem()
     model = Sequential([Dense(3, 4, rng=0), Explosive(), Dense(4, 2, rng=0)])
@@ -250,16 +250,40 @@ def test_a_training_that_diverges():
 
 
 def test_a_validation_loss_that_is_not_finite():
-    class Forgetful(Callback):
-        def on_batch_end(self, loss, accuracy):
-            model.theta[0] = np.nan
+    class Explosive(ReLU):
+        trained = False
+
+        def forward(self, x):
+            self.trained = self.trained or self.training
+            return super().forward(x) + (np.inf if self.trained and not self.training else 0)
 
     x, y = problem()
-    model, loss, optimizer = learner()
-    with pytest.raises(
-        FloatingPointError, match=r"got nan in the validation of epoch 1, layer 0, Dense\(3, 4\), being"
+    model = Sequential([Dense(3, 4, rng=0), Explosive(), Dense(4, 2, rng=0)])
+    with (
+        pytest.warns(RuntimeWarning, match="invalid value"),
+        pytest.raises(
+            FloatingPointError, match=r"got nan in the validation of epoch 1, layer 1, Explosive\(\), being"
+        ),
     ):
-        fit(model, loss, optimizer, x, y, batch_size=50, validation_data=(x, y), callbacks=[Forgetful()], verbose=0)
+        fit(model, SoftmaxCrossEntropy(), Adam(model), x, y, validation_data=(x, y), verbose=0)
+
+
+@pytest.mark.parametrize("batch_size", [10, 50])
+def test_weights_that_are_not_finite_are_named_at_once(batch_size):
+    """Also when the loss has not seen them, as no other batch came after."""
+
+    class Slope(ReLU):
+        def backward(self, dy):
+            return super().backward(dy) * np.nan
+
+    x, y = problem()
+    assert len(x) == 50
+    model = Sequential([Dense(3, 4, rng=0), Slope(), Dense(4, 2, rng=0)])
+    with pytest.raises(
+        FloatingPointError,
+        match=r"expected finite weights, got others in layer 0, Dense\(3, 4\), in epoch 1.*: lower .*check_layer",
+    ):
+        fit(model, SoftmaxCrossEntropy(), SGD(model), x, y, batch_size=batch_size, verbose=0)
 
 
 def test_an_infinite_loss_stops_training_too_and_callbacks_hear_of_the_end():
@@ -289,7 +313,7 @@ def test_layers_know_whether_they_are_trained():
     x, y = problem(10)
     model = Sequential([Dense(3, 4, rng=0), Spy(), Dense(4, 2, rng=0)])
     fit(model, SoftmaxCrossEntropy(), Adam(model), x, y, batch_size=5, validation_data=(x, y), verbose=0)
-    assert modes == [False, True, True, False]  # a look at the validation data, two steps, validation
+    assert modes == [False, False, True, True, False]  # a look at both data, two steps, validation
 
 
 def test_what_callbacks_are_told():

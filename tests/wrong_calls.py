@@ -92,7 +92,7 @@ CALLS = {
     "NaN in the validation data": (
         lambda: train(validation_data=(with_entry(np.nan), Y)),
         ValueError,
-        "the x of the validation data: expected finite numbers, got nan in row 7",
+        "x of the validation data: expected finite numbers, got nan in row 7",
     ),
     "an array of objects": (
         lambda: train(X.astype(object)),
