@@ -78,8 +78,8 @@ def check_layer(layer: Layer, x: ArrayLike, *, rng: Rng = 0) -> Report:
     """Check dx and the gradient of every parameter of a layer, in training mode, at the inputs x (N, ...).
 
     Also what else a layer promises: that forward does not write into x, nor backward into dy, nor adds to gradients
-    that were there before; that two calls agree; that the batch size may change and a row's result does not depend on
-    it; that float32 stays float32; that backward without a forward is refused.
+    that were there before; that two calls agree; that the batch size may change, and each row twice gives each result
+    twice; that float32 stays float32; that backward without a forward is refused; that each Parameter is found.
     """
     if not isinstance(layer, Layer):
         raise TypeError(f"expected a layer such as Dense(4, 3), got {layer!r}: create one, of a class that is a Layer")

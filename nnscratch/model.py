@@ -158,7 +158,7 @@ class Sequential(InPlace):
             p.value = array
 
     def save_weights(self, path: str | os.PathLike[str]) -> None:
-        """Write all parameters to one ``.npz`` file, at once or not at all."""
+        """Write all parameters, and nothing else of the layers, to one ``.npz`` file, at once or not at all."""
         arrays: dict[str, Any] = dict(zip(self._names(), self.get_weights(), strict=True))
         with replacing(path) as file:
             np.savez(file, **arrays)

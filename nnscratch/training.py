@@ -56,7 +56,7 @@ def fit(
     and the history, shorter than ``epochs``, is returned.
 
     Errors: TypeError and ValueError for arguments that do not fit together; FloatingPointError when the loss is NaN or
-    infinite, before that step changes any weight.
+    infinite, before that step changes any weight, and when after an epoch a weight is.
     """
     expect_kind(Loss, loss, "a loss such as SparseCrossEntropy()")
     expect_kind(Optimizer, optimizer, "an optimizer such as Adam(model)")

@@ -9,8 +9,10 @@ from nnscratch import (
     CrossEntropy,
     Dense,
     Dropout,
+    Flatten,
     GradientError,
     Layer,
+    Loss,
     Parameter,
     ReLU,
     Sequential,
@@ -519,3 +521,129 @@ def test_the_class_instead_of_a_layer():
     for wrong in (Tanh, None):
         with pytest.raises(TypeError, match=r"expected a layer such as Dense\(4, 3\), got"):
             check_layer(wrong, np.ones((2, 2)))
+
+
+class Residual(Layer):
+    def __init__(self, inner):
+        self.inner = inner
+
+    def forward(self, x):
+        return x + self.inner.forward(x)
+
+    def backward(self, dy):
+        return dy + self.inner.backward(dy)
+
+
+class Box:
+    def __init__(self, value):
+        self.value = value
+
+
+def test_parameters_that_no_model_would_find():
+    model = Sequential([Dense(4, 4)])
+    with pytest.raises(GradientError, match=r"got one of shape \(4, 4\) elsewhere, .*; a Sequential is no layer"):
+        check_layer(Residual(model), np.ones((2, 4)))
+    boxed = Tanh()
+    boxed.box = Box(Parameter(np.ones(3)))
+    with pytest.raises(GradientError, match=r"expected each Parameter in an attribute, .* got one of shape \(3,\)"):
+        check_layer(boxed, np.ones((2, 4)))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [Flatten(), Tanh(), Residual(Dense(4, 4, rng=0)), Residual(Residual(Tanh())), Dropout(0.5, rng=0)],
+    ids=repr,
+)
+def test_a_layer_that_was_used_before_is_as_good_as_new(layer, rng):
+    x = rng.standard_normal((5, 4))
+    layer.forward(x[:2])
+    assert check_layer(layer, x).largest_error < 1e-9
+
+
+def test_another_array_does_not_hide_memory_that_was_set_too_early(rng):
+    class Early(Tanh):
+        def __init__(self):
+            self.y, self.unused = 0.0, np.ones(3)
+
+    with pytest.raises(GradientError, match="expected StaleBackwardError from a backward without a forward, got a res"):
+        check_layer(Early(), rng.standard_normal((3, 4)))
+
+
+class Normalized(Layer):
+    """Each row to mean 0 and variance 1."""
+
+    def forward(self, x):
+        centered = x - x.mean(axis=-1, keepdims=True)
+        self.scale = 1 / np.sqrt((centered**2).mean(axis=-1, keepdims=True) + 1e-6)
+        self.y = centered * self.scale
+        return self.y
+
+    def backward(self, dy):
+        dy = dy - dy.mean(axis=-1, keepdims=True)
+        return self.scale * (dy - self.y * (dy * self.y).mean(axis=-1, keepdims=True))
+
+
+def test_steep_but_smooth_functions_where_they_are_odd(rng):
+    """Where all second differences are 0, only the first ones tell that a step was too long."""
+    for x in (np.zeros((3, 4)), np.ones((3, 4)), rng.standard_normal((3, 4))):
+        assert check_layer(Normalized(), x).largest_error < 1e-7
+
+    class Steep(Tanh):
+        def forward(self, x):
+            return super().forward(1000 * x)
+
+        def backward(self, dy):
+            return 1000 * super().backward(dy)
+
+    assert check_layer(Steep(), np.zeros((2, 2))).largest_error < 1e-7
+
+
+def test_on_a_jump_there_is_no_slope(rng):
+    sign = wrong_layer(Tanh, lambda self, x: np.sign(x), lambda self, dy: 0 * dy)
+    assert check_layer(sign(), np.zeros((2, 2))).largest_error == 0  # the inputs were moved off it
+
+
+class Squares(Loss):
+    def forward(self, outputs, labels):
+        self.difference = outputs - labels
+        return float((self.difference**2).mean())
+
+    def backward(self):
+        return 2 * self.difference / self.difference.size
+
+
+def test_what_a_loss_may_not_do(rng):
+    outputs, labels = rng.standard_normal((3, 2)), np.ones((3, 2))
+    assert check_loss(Squares(), outputs, labels).largest_error < 1e-9
+
+    class Each(Squares):
+        def forward(self, outputs, labels):
+            super().forward(outputs, labels)
+            return self.difference**2
+
+    class Nothing(Squares):
+        def forward(self, outputs, labels):
+            super().forward(outputs, labels)
+
+    class Writing(Squares):
+        def forward(self, outputs, labels):
+            value = super().forward(outputs, labels)
+            outputs -= labels
+            return value
+
+    model = Sequential([Dense(2, 2, rng=0)])
+    for wrong, words in (
+        (Each(), "expected forward to return one number, got"),
+        (Nothing(), "expected forward to return one number, got None: return the mean"),
+        (Writing(), "forward changed its argument outputs: work on a new array"),
+    ):
+        with pytest.raises(GradientError, match=words):
+            check_loss(wrong, outputs, labels)
+        with pytest.raises(GradientError, match=words):
+            check_model(model, wrong, outputs, labels)
+
+
+def test_a_factor_of_two_in_two_rows_is_not_called_n(rng):
+    twice = wrong_layer(Tanh, lambda self, x: self.__dict__.update(x=x) or x**2, lambda self, dy: dy * self.x)
+    with pytest.raises(GradientError, match=r"dx: 0\.5 times the slope, everywhere"):
+        check_layer(twice(), rng.standard_normal((2, 4)))

@@ -250,6 +250,8 @@ def test_parameters_are_found_wherever_they_are_and_once():
     assert [p.value.size for p in Keeper().parameters] == [1, 2, 3, 1, 1]
     with pytest.raises(TypeError, match="Shared: expected Parameters and layers made in __init__"):
         type("Shared", (Layer,), {"gain": Parameter(np.ones(3))})
+    with pytest.raises(TypeError, match="Shared: expected Parameters and layers made in __init__"):
+        type("Shared", (Layer,), {"parts": [ReLU()]})
 
 
 def test_attributes_that_are_not_there():

@@ -48,3 +48,8 @@ def test_one_hot_and_back(labels):
     assert rows.argmax(axis=1).tolist() == labels
     assert (rows.sum(axis=1) == 1).all()
     assert rows.dtype == np.float32
+
+
+def test_one_output_has_no_accuracy():
+    for scores in (np.ones((3, 1)), np.ones(3)):
+        assert np.isnan(accuracy(scores, np.ones(scores.shape)))

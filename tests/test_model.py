@@ -2,6 +2,7 @@ import contextlib
 import copy
 import itertools
 import os
+import pickle
 import signal
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from nnscratch import (
     Dense,
     Dropout,
     Flatten,
+    GradientError,
     Layer,
     Parameter,
     ReLU,
@@ -20,6 +22,7 @@ from nnscratch import (
     Sigmoid,
     SoftmaxCrossEntropy,
     StaleBackwardError,
+    check_model,
     evaluate,
 )
 
@@ -372,3 +375,49 @@ def test_summary():
     assert "?" in Sequential([ReLU()]).summary()
     with pytest.raises(ValueError, match=r"layer 1, Dense\(6, 3\): expected x of shape"):
         Sequential([Dense(4, 5), Dense(6, 3)]).summary()
+
+
+class TwoLayers(Sequential):
+    """A model with arguments of its own."""
+
+    def __init__(self, hidden):
+        super().__init__([Dense(4, hidden, rng=0), ReLU(), Dense(hidden, 3, rng=1)])
+
+    def forward(self, x, training=False):
+        return 2 * super().forward(x, training)
+
+
+def test_copies_of_a_subclass_are_of_that_class():
+    model, x = TwoLayers(5), np.ones((2, 4), np.float32)
+    twins = [copy.deepcopy(model), pickle.loads(pickle.dumps(model)), model.astype(np.float64)]
+    for twin in twins:
+        assert isinstance(twin, TwoLayers)
+        assert twin.predict(x) == pytest.approx(model.predict(x), rel=1e-6)
+    with pytest.raises(GradientError, match=r"0\.5 times the slope"):  # its backward forgets the factor 2
+        check_model(model, SoftmaxCrossEntropy(), x, [0, 1])
+
+
+def test_outputs_leave_no_stale_memory_for_backward():
+    model = small()
+    dy = model.forward(np.ones((2, 4)))
+    next(model.outputs(np.zeros((2, 4))))
+    with pytest.raises(StaleBackwardError):
+        model.backward(dy)
+
+
+def test_predict_keeps_the_rows_of_a_layer_that_reuses_its_memory(rng):
+    class Thrifty(ReLU):
+        memory = np.zeros((1000, 4), np.float32)
+
+        def forward(self, x):
+            return np.maximum(x, 0, out=self.memory)
+
+    x = rng.standard_normal((2000, 4)).astype(np.float32)
+    assert np.array_equal(Sequential([Thrifty()]).predict(x), np.maximum(x, 0))
+
+
+def test_the_summary_forgets_data_that_did_not_fit():
+    model = small()
+    with pytest.raises(ValueError, match="expected x of shape"):
+        model.predict(np.zeros((2, 7)))
+    assert "(N, 5)" in model.summary()

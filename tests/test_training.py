@@ -261,9 +261,7 @@ def test_a_validation_loss_that_is_not_finite():
     model = Sequential([Dense(3, 4, rng=0), Explosive(), Dense(4, 2, rng=0)])
     with (
         pytest.warns(RuntimeWarning, match="invalid value"),
-        pytest.raises(
-            FloatingPointError, match=r"got nan in the validation of epoch 1, layer 1, Explosive\(\), being"
-        ),
+        pytest.raises(FloatingPointError, match=r"got nan in the validation of epoch 1, layer 1, Explosive\(\), being"),
     ):
         fit(model, SoftmaxCrossEntropy(), Adam(model), x, y, validation_data=(x, y), verbose=0)
 
@@ -493,3 +491,16 @@ def test_accuracy_on_the_sample(layers, low, high, sample):
     history = fit(model, loss, Adam(model), x_train, y_train, epochs=5, rng=rng, verbose=0)
     assert history["loss"] == sorted(history["loss"], reverse=True)
     assert low < evaluate(model, loss, x_test, y_test)[1] < high
+
+
+@pytest.mark.parametrize("where", ["training", "validation"])
+def test_a_wrong_label_in_the_last_row_is_found_before_any_step(where):
+    x, y = problem()
+    wrong = y.copy()
+    wrong[-1] = 2
+    model, loss, optimizer = learner()
+    before = model.theta.copy()
+    data = {"x": x, "y": wrong} if where == "training" else {"x": x, "y": y, "validation_data": (x, wrong)}
+    with pytest.raises(ValueError, match="expected labels from 0 to 1, got 0 to 2"):
+        fit(model, loss, optimizer, **data, verbose=0)
+    assert (model.theta == before).all()

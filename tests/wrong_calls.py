@@ -13,6 +13,7 @@ from nnscratch import (
     Dropout,
     EarlyStopping,
     Flatten,
+    Layer,
     Parameter,
     ReLU,
     Sequential,
@@ -22,6 +23,8 @@ from nnscratch import (
     SparseCrossEntropy,
     batches,
     check_layer,
+    check_loss,
+    check_model,
     evaluate,
     fit,
 )
@@ -47,6 +50,34 @@ def with_entry(value):
     x = X.copy()
     x[7, 2] = value
     return x
+
+
+class Late(Layer):
+    """As in frameworks that build a layer when they see the data."""
+
+    def forward(self, x):
+        self.gain = Parameter(np.ones(x.shape[1]))
+        return x * self.gain.value
+
+
+class Forgetful(ReLU):
+    """Its methods return nothing."""
+
+    def __init__(self, method):
+        self.method = method
+
+    def forward(self, x):
+        return None if self.method == "forward" else super().forward(x)
+
+    def backward(self, dy):
+        return None if self.method == "backward" else super().backward(dy)
+
+
+class Inner(ReLU):
+    """It has a layer inside."""
+
+    def __init__(self, inner):
+        self.inner = inner
 
 
 # What is done: (the call, the kind of error, words of the message, among them how to put it right)
@@ -88,6 +119,56 @@ CALLS = {
         lambda: train(with_entry(np.inf)),
         ValueError,
         "x: expected finite numbers, got inf in row 7: mend or leave out such rows",
+    ),
+    "a wrong label at the end of the validation data": (
+        lambda: train(validation_data=(X, [*Y[:9], 3])),
+        ValueError,
+        "expected labels from 0 to 2, got 0 to 3: number the classes from 0",
+    ),
+    "NaN among the targets": (
+        lambda: train(y=with_entry(np.nan), loss=CrossEntropy()),
+        ValueError,
+        "y: expected finite numbers, got nan in row 7: mend or leave out such rows",
+    ),
+    "a callback that is in no list": (
+        lambda: train(callbacks=EarlyStopping()),
+        TypeError,
+        "expected a list of callbacks such as [EarlyStopping()], got",
+    ),
+    "a part of a layer in another one": (
+        lambda: [part := Dense(4, 4), Sequential([Inner(part), Inner(part)])],
+        ValueError,
+        "expected different layers, got one of them, or a part of one, twice: build one for each place",
+    ),
+    "a Parameter made in forward": (
+        lambda: train(layers=[Late(), Dense(4, 3)]),
+        AttributeError,
+        "expected Parameters made in __init__, got gain later: it would not be trained",
+    ),
+    "a forward without return": (
+        lambda: train(layers=[Dense(4, 3), Forgetful("forward")]),
+        TypeError,
+        "expected forward to return an array, got None: does it end with return y?",
+    ),
+    "a backward without return": (
+        lambda: train(layers=[Dense(4, 3), Forgetful("backward")]),
+        TypeError,
+        "Dense(4, 3): expected dy as an array, got None: does the next layer return its dx?",
+    ),
+    "a layer instead of a model to check": (
+        lambda: check_model(Dense(4, 3), SoftmaxCrossEntropy(), X, Y),
+        TypeError,
+        "expected a model such as Sequential([Dense(784, 10)]), got Dense(4, 3)",
+    ),
+    "a class of losses instead of a loss to check": (
+        lambda: check_loss(SoftmaxCrossEntropy, SCORES, Y),
+        TypeError,
+        "expected a loss such as SparseCrossEntropy(), got <class",
+    ),
+    "a class of losses for a model to check": (
+        lambda: check_model(model(), SoftmaxCrossEntropy, X, Y),
+        TypeError,
+        "expected a loss such as SparseCrossEntropy(), got <class",
     ),
     "NaN in the validation data": (
         lambda: train(validation_data=(with_entry(np.nan), Y)),
