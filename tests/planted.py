@@ -172,7 +172,7 @@ BUGS = {
         "{wrong.loss:.2f}.",
     ),
     "the input of the batch before": Bug(
-        [(Dense.forward, "self.x = x", "self.x, self.latest = vars(self).get('latest', x), x")],
+        [(Dense.forward, "self.x = x", "if self.training: self.x, self.latest = vars(self).get('latest', x), x")],
         layer(Dense),
         "It hardly does. The shapes fit and db is right: the loss falls a little, to {wrong.loss:.2f}.",
         "batches of 40",
