@@ -23,25 +23,32 @@ class GradientError(AssertionError):
 
 def forward_alone(layer: Layer, x: Array) -> Array:
     """layer.forward(x), seeing to it that x stays as it is and y has its precision."""
-    given = x.copy()
-    y = layer.forward(given)
-    _expect_array(layer, "forward", y, "y", x.dtype)
-    if not np.array_equal(given, x):
-        raise GradientError(f"{layer!r}: forward changed its argument x: work on a new array")
-    return y
+    return _call(layer, "forward", "x", x, "y")
 
 
 def backward_alone(layer: Layer, dy: Array) -> Array:
     """layer.backward(dy), seeing to it that dy stays as it is and dx has its precision."""
-    given = dy.copy()
     try:
-        dx = layer.backward(given)
+        return _call(layer, "backward", "dy", dy, "dx")
     except (ValueError, TypeError, IndexError) as error:  # shapes and types that do not fit together
         raise GradientError(f"{layer!r}: backward failed: {error}") from error
-    _expect_array(layer, "backward", dx, "dx", dy.dtype)
-    if not np.array_equal(given, dy):
-        raise GradientError(f"{layer!r}: backward changed its argument dy: work on a new array")
-    return dx  # type: ignore[return-value]  # None was refused
+
+
+def _call(layer: Layer, method: str, name: str, argument: Array, result: str) -> Array:
+    given = argument.copy()
+    got: Any = getattr(layer, method)(given)
+    if not isinstance(got, np.ndarray):
+        raise GradientError(
+            f"{layer!r}: expected {method} to return an array, got {got!r}: does it end with return {result}?"
+        )
+    if got.dtype != argument.dtype:
+        raise GradientError(
+            f"{layer!r}: expected {method} to return {argument.dtype}, as it was given, got {got.dtype}: an array or a "
+            "NumPy number of another precision takes part; convert it with .astype(x.dtype) or float()"
+        )
+    if not np.array_equal(given, argument):
+        raise GradientError(f"{layer!r}: {method} changed its argument {name}: work on a new array")
+    return got
 
 
 def loss_alone(loss: Loss, outputs: Array, labels: ArrayLike) -> Any:
@@ -53,18 +60,6 @@ def loss_alone(loss: Loss, outputs: Array, labels: ArrayLike) -> Any:
     if not np.array_equal(given, outputs):
         raise GradientError(f"{loss!r}: forward changed its argument outputs: work on a new array")
     return value
-
-
-def _expect_array(layer: Layer, method: str, got: Any, name: str, dtype: Any) -> None:
-    if not isinstance(got, np.ndarray):
-        raise GradientError(
-            f"{layer!r}: expected {method} to return an array, got {got!r}: does it end with return {name}?"
-        )
-    if got.dtype != dtype:
-        raise GradientError(
-            f"{layer!r}: expected {method} to return {dtype}, as it was given, got {got.dtype}: an array or a NumPy "
-            "number of another precision takes part; convert it with .astype(x.dtype) or float()"
-        )
 
 
 def names_of_gradients(layer: Layer) -> list[str]:
