@@ -13,7 +13,7 @@ from nnscratch.files import replacing
 from nnscratch.layers import Layer, find
 from nnscratch.parameter import Array, InPlace, Parameter, expect, expect_count, expect_kind
 
-BLOCK = 1000  # rows that predict computes at once
+BLOCK = 1000  # rows that are computed at once where nothing is learnt
 
 
 class Sequential(InPlace):
@@ -105,7 +105,7 @@ class Sequential(InPlace):
         """
         expect_count(batch_size, "batch_size", BLOCK)
         x = np.asarray(x)
-        expect(x.ndim > 0, f"rows of data (N, ...), got {x}: give an array")
+        expect(x.ndim > 0, "rows of data (N, ...), got a single number: give an array")
         # Copies, for a layer may return the same array each time, filled anew.
         outputs = [self.forward(x[i : i + BLOCK]).copy() for i in range(0, max(len(x), 1), BLOCK)]
         self._output_shape = None  # the layers remember the last batch of these, not the one a backward is for

@@ -297,6 +297,7 @@ def test_a_save_is_one_rename(tmp_path, monkeypatch):
 def test_a_save_killed_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path, rng):
     """A child process saves 1, 1, 1 ... then 2, 2, 2 ... then 1 again, without end, until it is killed."""
     path, model = tmp_path / "w.npz", Sequential([Dense(300, 300, rng=0)])
+    model.theta[:] = 1  # a child may be killed before its first save
     model.save_weights(path)
     seen = set()
     for kill in range(40):
@@ -311,7 +312,7 @@ def test_a_save_killed_at_any_moment_leaves_the_old_file_or_the_new_one(tmp_path
         os.kill(child, signal.SIGKILL)
         assert os.waitpid(child, 0)[1] == signal.SIGKILL
         model.load_weights(path)
-        assert kill == 0 or set(np.unique(model.theta)) in ({1}, {2})
+        assert set(np.unique(model.theta)) in ({1}, {2})
         seen |= set(np.unique(model.theta))
     assert {1, 2} <= seen
     assert any(tmp_path.glob("*.tmp"))  # it was killed in the middle, too

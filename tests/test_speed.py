@@ -91,3 +91,18 @@ def test_no_denormals_after_2000_steps_on_real_digits(sample):
             step(*parts, *next(source))
     assert denormals(cleared[2]) == 0
     assert denormals(kept[2]) > 10  # which is what they would be
+
+
+def test_no_array_is_turned_into_words_unless_something_is_wrong(sample):
+    """An error message that is put together before it is needed cost a hundred times the prediction of a row."""
+
+    def refuse(number):
+        raise AssertionError("an array was formatted")
+
+    parts = learner(hidden=20)
+    x, y = sample[0][:40], sample[1][:40]
+    with np.printoptions(formatter={"all": refuse}):
+        parts[0].predict(x[:1])
+        fit(*parts, x, y, validation_split=0.2, verbose=0)
+        with pytest.raises(AssertionError):
+            str(x)
