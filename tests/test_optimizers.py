@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from nnscratch import SGD, Adam, Dense, Optimizer, ReLU, Sequential
+from nnscratch import SGD, Adam, Dense, Layer, Optimizer, Parameter, ReLU, Sequential
 
 
 def model_at(*theta, dtype=np.float64):
@@ -189,6 +189,17 @@ def test_an_optimizer_without_a_step():
 def test_nothing_to_train():
     with pytest.raises(ValueError, match="got none to train"):
         Adam(Sequential([ReLU()]))
+
+
+def test_a_single_parameter_can_be_trained():
+    class Gain(Layer):
+        def __init__(self):
+            self.gain = Parameter(np.ones(1))
+
+    model = Sequential([Gain()])
+    model.grad[:] = 2
+    SGD(model, 0.1).step()
+    assert model.theta.tolist() == [1 - 0.1 * 2]
 
 
 def test_a_new_optimizer_is_one_method():

@@ -429,8 +429,9 @@ def stopped_at(values, **arguments):
         ([3, 2, 2, 1], {"patience": 2}, (4, 4)),
         ([3, 2, 2.5, 2.2, 1], {"patience": 2, "restore_best_weights": True}, (4, 2)),
         ([3, 1, 2], {"patience": 5, "restore_best_weights": True}, (3, 2)),  # also when never stopped
-        ([3, 2.9, 2.8, 2.7], {"min_delta": 0.5, "patience": 2}, (3, 3)),
-        ([3, 2.9, 2.8, 2.7], {"min_delta": -0.5, "patience": 2}, (3, 3)),
+        ([3, 2.7, 2.6, 2.1], {"min_delta": 0.5, "patience": 2}, (3, 3)),
+        ([3, 2.7, 2.6, 2.1], {"min_delta": -0.5, "patience": 2}, (3, 3)),
+        ([3, 2.7, 2.6, 2.1], {"min_delta": 0.5, "patience": 2, "monitor": "val_accuracy"}, (3, 3)),
         ([float("nan"), float("nan"), 1], {}, (2, 2)),  # the first epoch never stops a training
         ([3, 2, 2, 1], {"monitor": "val_accuracy"}, (3, 3)),  # accuracies improve upwards
         ([float("nan"), 2, 1], {"patience": 3, "restore_best_weights": True}, (3, 3)),

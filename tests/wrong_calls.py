@@ -105,6 +105,11 @@ CALLS = {
         ValueError,
         "expected as many labels as rows of data, and some, got (0,) and (0,): take both from the same rows",
     ),
+    "a number to predict": (
+        lambda: model().predict(1.5),
+        ValueError,
+        "expected rows of data (N, ...), got a single number: give an array",
+    ),
     "no rows to predict": (
         lambda: model().predict(X[:0]),
         ValueError,
@@ -336,6 +341,11 @@ CALLS = {
     "no threads": (lambda: train(threads=0), ValueError, "expected threads of at least 1, got 0: give"),
     "predict in batches of 0": (
         lambda: model().predict(X, batch_size=0),
+        ValueError,
+        "expected batch_size of at least 1, got 0: give a whole number such as 1000",
+    ),
+    "evaluate in batches of 0": (
+        lambda: evaluate(model(), SoftmaxCrossEntropy(), X, Y, 0),
         ValueError,
         "expected batch_size of at least 1, got 0: give a whole number such as 1000",
     ),
