@@ -137,13 +137,13 @@ class AdamWithFactors(Adam):
             v *= v > self.negligible
 
 
-def batches_of_a_copy(x, y):
+def batches_of_a_copy(x, y, batch_size=32):
     """What ``batches`` could do instead: shuffle all rows at once. The copy takes as much memory as the data."""
     start = time.perf_counter()
     order = np.random.default_rng(0).permutation(len(x))
     x, y = x[order], y[order]
-    for i in range(0, len(x), 32):
-        _ = x[i : i + 32], y[i : i + 32]
+    for i in range(0, len(x), batch_size):
+        _ = x[i : i + batch_size], y[i : i + batch_size]
     return time.perf_counter() - start
 
 
@@ -187,7 +187,7 @@ def parts(x, y, sizes, batch_size, threads):
             seconds["fit"].append(whole_epoch(*learns, x, y, batch_size=batch_size, threads=threads))
             for name, spent in parts_of_an_epoch(*learns, x, y, batch_size).items():
                 seconds[f"  {name}"].append(spent)
-            seconds["  Adam's roots alone"].append(roots(learns[0].theta, -(-len(x) // batch_size)))
+            seconds["  Adam's roots alone"].append(roots(learns[0].theta, math.ceil(len(x) / batch_size)))
     return seconds
 
 
@@ -218,8 +218,9 @@ def threads_for_large_products(x, y):
     return seconds
 
 
-def show(title, seconds, steps):
+def show(network, batch_size, rows, seconds):
     """A table of medians; "x first" is the quotient of a row and the first one."""
+    title, steps = f"{network}, batch {batch_size}", math.ceil(rows / batch_size)
     first = statistics.median(next(iter(seconds.values())))
     print(f"\n{title:<26}{'s/epoch':>9}{'us/step':>9}{'x first':>9}{'from':>9}{'to':>9}")
     for name, values in seconds.items():
@@ -234,10 +235,9 @@ def main():
     (x, y), _ = load()
     print(f"medians of {REPEATS}")
     for name, (sizes, batch_size, threads, rows) in NETWORKS.items():
-        title = f"{name}, batch {batch_size}"
-        show(title, parts(x[:rows], y[:rows], sizes, batch_size, threads), -(-rows // batch_size))
-    show("784-100-10, batch 32", tricks(x, y), -(-len(x) // 32))
-    show("784-512-10, batch 128", threads_for_large_products(x[:12_800], y[:12_800]), 100)
+        show(name, batch_size, rows, parts(x[:rows], y[:rows], sizes, batch_size, threads))
+    show("784-100-10", 32, len(x), tricks(x, y))
+    show("784-512-10", 128, 12_800, threads_for_large_products(x[:12_800], y[:12_800]))
     if not mnist.MNIST.missing(cache_dir() / "mnist"):
         pairs = [(bare_unpacking(), whole_loading()) for _ in range(15)]
         bare, whole = (statistics.median(times) for times in zip(*pairs, strict=True))

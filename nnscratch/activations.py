@@ -31,7 +31,7 @@ class Sigmoid(Layer):
         e = np.exp(-np.abs(x))
         total = 1 + e
         self.slope: Array = e / total**2
-        y: Array = np.exp(np.minimum(x, 0)) / total
+        y: Array = np.where(x >= 0, 1, e) / total
         return y
 
     def backward(self, dy: Array) -> Array:
