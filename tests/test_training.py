@@ -503,5 +503,5 @@ def test_a_wrong_label_in_the_last_row_is_found_before_any_step(where):
     before = model.theta.copy()
     data = {"x": x, "y": wrong} if where == "training" else {"x": x, "y": y, "validation_data": (x, wrong)}
     with pytest.raises(ValueError, match="expected labels from 0 to 1, got 0 to 2"):
-        fit(model, loss, optimizer, **data, verbose=0)
+        fit(model, loss, optimizer, **data, batch_size=10, shuffle=False, verbose=0)
     assert (model.theta == before).all()
