@@ -1,45 +1,48 @@
 """nnscratch: neural networks in NumPy, written to be read.
 
-The notation, obeyed everywhere: for any array ``a``, ``da`` is the gradient of the loss with respect
-to ``a`` and has its shape. Rows are samples: ``x (N, n_in)``, ``y = x W + b``, ``W (n_in, n_out)``,
-``b (n_out,)``. The mean over the batch, the 1/N, is taken once: in the loss. ``theta`` is all
-parameters as one vector, ``grad`` their gradients. Randomness is an argument, ``rng``.
+The notation, obeyed everywhere: for any array ``a``, ``da`` is the gradient of the loss with
+respect to ``a`` and has its shape. Rows are samples: ``x (N, n_in)``, ``y = x W + b``, ``W (n_in,
+n_out)``, ``b (n_out,)``. The mean over the batch, the 1/N, is taken once: in the loss. ``theta`` is
+all parameters as one vector, ``grad`` their gradients. Randomness is an argument, ``rng``.
 
-Read the files in this order:
+The lesson, in reading order:
 
-- ``parameter``       a value and its gradient
-- ``differentiable``  why backward before forward is an error
-- ``initializers``    where weights start
-- ``layers``          the contract of a layer; Dense, Flatten, Dropout
-- ``activations``     ReLU, Sigmoid, Softmax
-- ``metrics``         accuracy, confusion matrix, report; labels checked, labels as rows
-- ``losses``          CrossEntropy, SparseCrossEntropy, SoftmaxCrossEntropy
-- ``model``           Sequential: the layers in a row, one theta, forward and backward
-- ``optimizers``      SGD, Adam
-- ``callbacks``       what happens between epochs; EarlyStopping
-- ``training``        batches, fit, evaluate
-- ``contract``        what else a layer promises; ``diagnosis``: wrong gradients in words
-- ``gradcheck``       the proof that all of this is right
-- ``plots``           pictures; ``files``: writing safely; ``threads``: how many the products use
+- ``parameter``     a value and its gradient; many parameters as one theta
+- ``initializers``  where weights start, and where the square root of 6 comes from
+- ``layers``        the contract of a layer; Dense, Flatten, Dropout
+- ``activations``   ReLU, Sigmoid, Softmax
+- ``metrics``       one-hot rows, accuracy, confusion matrix, report
+- ``losses``        SoftmaxCrossEntropy, CrossEntropy, SparseCrossEntropy
+- ``model``         Chain, the chain rule; Sequential, a chain whose parameters are one theta
+- ``optimizers``    SGD, Adam
+- ``training``      batches, train_epoch, evaluate, fit
+
+What keeps you safe:
+
+- ``guards``        every check of an argument, and its words
+- ``callbacks``     what happens between epochs; early stopping
+- ``saving``        weights in a file; the summary
+- ``blas``          how many threads the products use
+- ``checking``      the proof that all of this is right
+- ``plots``         pictures
 """
 
 from nnscratch.activations import ReLU, Sigmoid, Softmax
 from nnscratch.callbacks import Callback, EarlyStopping
-from nnscratch.contract import GradientError
-from nnscratch.differentiable import StaleBackwardError
-from nnscratch.gradcheck import check_layer, check_loss, check_model
+from nnscratch.checking import GradientError, check_layer, check_loss, check_model
+from nnscratch.guards import StaleBackwardError
 from nnscratch.layers import Dense, Dropout, Flatten, Layer
 from nnscratch.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SparseCrossEntropy
-from nnscratch.model import Sequential
+from nnscratch.model import Chain, Sequential
 from nnscratch.optimizers import SGD, Adam, Optimizer
 from nnscratch.parameter import Parameter
-from nnscratch.training import batches, evaluate, fit
+from nnscratch.training import batches, evaluate, fit, train_epoch
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
-    "SGD", "Adam", "Callback", "CrossEntropy", "Dense", "Dropout", "EarlyStopping", "Flatten",
-    "GradientError", "Layer", "Loss", "Optimizer", "Parameter", "ReLU", "Sequential", "Sigmoid",
-    "Softmax", "SoftmaxCrossEntropy", "SparseCrossEntropy", "StaleBackwardError", "batches",
-    "check_layer", "check_loss", "check_model", "evaluate", "fit",
+    "SGD", "Adam", "Callback", "Chain", "CrossEntropy", "Dense", "Dropout", "EarlyStopping",
+    "Flatten", "GradientError", "Layer", "Loss", "Optimizer", "Parameter", "ReLU", "Sequential",
+    "Sigmoid", "Softmax", "SoftmaxCrossEntropy", "SparseCrossEntropy", "StaleBackwardError",
+    "batches", "check_layer", "check_loss", "check_model", "evaluate", "fit", "train_epoch",
 ]  # fmt: skip

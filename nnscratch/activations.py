@@ -1,4 +1,4 @@
-"""Activations: layers without parameters. ReLU and Sigmoid bend every number, Softmax ties a row together."""
+"""Activations: layers without parameters. ReLU and Sigmoid bend each number, Softmax ties a row."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from nnscratch.parameter import Array
 
 
 class ReLU(Layer):
-    """y = max(x, 0); dx = dy where x > 0, else 0. At x = 0 there is no derivative: 0 is taken. Nair & Hinton 2010.
+    """y = max(x, 0); dx = dy where x > 0, else 0 (also at 0). Nair & Hinton 2010.
 
     y is kept rather than x: its sign says enough, and the next layer keeps it anyway.
     """
 
     def forward(self, x: Array) -> Array:
-        self.y = np.maximum(x, 0)
+        self.y: Array = np.maximum(x, 0)  # (N, ...), as all shapes in this file
         return self.y
 
     def backward(self, dy: Array) -> Array:
@@ -23,27 +23,26 @@ class ReLU(Layer):
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)), elementwise; dx = dy y (1 - y).
 
-    Computed from e = exp(-|x|), which cannot overflow: y = 1 / (1 + e) for x >= 0, e / (1 + e) below. In the same
-    terms y (1 - y) = e / (1 + e)², which keeps all its digits where y itself rounds to 1.
+    Computed from e = exp(-|x|), which cannot overflow: y = 1 / (1 + e) for x >= 0, e / (1 + e)
+    below. In the same terms y (1 - y) = e / (1 + e)², with all its digits where y rounds to 1.
     """
 
     def forward(self, x: Array) -> Array:
         e = np.exp(-np.abs(x))
         total = 1 + e
         self.slope: Array = e / total**2
-        y: Array = np.where(x >= 0, 1, e) / total
-        return y
+        return np.where(x >= 0, 1, e) / total
 
     def backward(self, dy: Array) -> Array:
         return dy * self.slope
 
 
 class Softmax(Layer):
-    """y_k = exp(x_k) / sum_j exp(x_j) over the last axis: each row becomes a distribution. Bridle 1990.
+    """y_k = exp(x_k) / sum_j exp(x_j) over the last axis: a distribution. Bridle 1990.
 
-    dx_k = y_k (dy_k - sum_j dy_j y_j): each output depends on all inputs of its row, so the derivative is a full
-    matrix, diag(y) - y yᵀ, applied here without building it. Taking the row's maximum off x changes nothing
-    (numerator and denominator shrink alike) and prevents overflow.
+    dx_k = y_k (dy_k - sum_j dy_j y_j): each output depends on all inputs of its row, so the
+    derivative is a full matrix, diag(y) - y yᵀ, applied here without building it. Taking the row's
+    maximum off x changes nothing (numerator and denominator shrink alike) and prevents overflow.
 
     >>> softmax = Softmax()
     >>> softmax.forward(np.log([[1.0, 3.0]]))
@@ -53,11 +52,9 @@ class Softmax(Layer):
     """
 
     def forward(self, x: Array) -> Array:
-        e = np.exp(x - x.max(axis=-1, keepdims=True))
-        y: Array = e / e.sum(axis=-1, keepdims=True)
-        self.y = y
-        return y
+        e = np.exp(x - x.max(axis=-1, keepdims=True))  # (N, C) - (N, 1)
+        self.y: Array = e / e.sum(axis=-1, keepdims=True)
+        return self.y
 
     def backward(self, dy: Array) -> Array:
-        dx: Array = self.y * (dy - (dy * self.y).sum(axis=-1, keepdims=True))
-        return dx
+        return self.y * (dy - (dy * self.y).sum(axis=-1, keepdims=True))  # (N, C) - (N, 1)

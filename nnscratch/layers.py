@@ -1,6 +1,7 @@
 """Layers: each one a function y = f(x), and beside it the rule that turns dy into dx.
 
-dy says what the loss feels when y changes; by the chain rule ``backward`` returns dx, what it feels when x changes.
+dy is what the loss feels when y changes. By the chain rule ``backward`` turns it into dx, what the
+loss feels when x changes; on the way it finds the gradients of the layer's own parameters.
 """
 
 import copy
@@ -8,20 +9,20 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from nnscratch.differentiable import Differentiable
+from nnscratch import guards
 from nnscratch.initializers import Rng, glorot_uniform, zeros
-from nnscratch.parameter import Array, Parameter, expect, expect_count
+from nnscratch.parameter import Array, Parameter
 
 T = TypeVar("T")
 
 
-class Layer(Differentiable):
+class Layer:
     """The contract is two methods: ``forward(x)`` returns y, ``backward(dy)`` returns dx.
 
-    ``forward`` keeps in ``self`` what ``backward`` needs and does not write into x. ``backward`` writes the gradient
-    of each parameter into its ``.grad``, over what was there, and does not write into dy. Every ``Parameter`` among
-    the attributes is trained, also in a list or in an inner layer. A layer that acts differently while training asks
-    ``self.training``; one that can save the work asks ``self.needs_dx``, False where nobody reads dx.
+    ``forward`` keeps in ``self`` what ``backward`` needs; ``backward`` writes the gradient of each
+    parameter over its old ``.grad``. Neither writes into x or dy. Each ``Parameter`` that
+    ``__init__`` makes is trained, also in a list, a dict or an inner layer. ``self.training`` tells
+    whether this is training, ``self.needs_dx`` whether anybody reads dx.
 
     >>> class Tanh(Layer):
     ...     def forward(self, x):
@@ -43,54 +44,45 @@ class Layer(Differentiable):
     @property
     def parameters(self) -> list[Parameter]:
         """Every parameter, in order of definition."""
-        return find(Parameter, self)
+        return [p for _, p in find(Parameter, self)]
 
     def astype(self, dtype: Any) -> Self:
-        """A copy in another precision."""
+        """A copy in another precision, such as np.float64 for gradient checks."""
         twin = copy.deepcopy(self)
         for p in twin.parameters:
-            p.move_into(p.value.astype(dtype), p.grad.astype(dtype))
+            p.move_into(*np.empty((2, *p.value.shape), dtype))
         return twin
 
-    def __init_subclass__(cls) -> None:
-        values = list(vars(cls).values())  # all objects of the class would share these, and no model would find them
-        if [*find(Parameter, values), *find(Layer, values)]:
-            raise TypeError(f"{cls.__name__}: expected Parameters and layers made in __init__, got one of the class")
-
-    def __setattr__(self, name: str, new: Any) -> None:
-        if isinstance(vars(self).get(name), Parameter):  # else the model would train a W that is no longer used
-            raise AttributeError(f"expected {name} to stay the same Parameter, got {new!r}: assign to {name}.value")
-        if isinstance(new, Parameter):
-            if "needs_dx" in vars(self):  # a model, or a check, has already looked for its parameters
-                raise AttributeError(f"expected Parameters made in __init__, got {name} later: it would not be trained")
-            new.name = name
-        object.__setattr__(self, name, new)
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
 
-def find(kind: type[T], value: Any) -> list[T]:
-    """Each object of a kind in a value, once: itself, those in lists and dicts, and in the attributes of layers."""
-    found, seen, todo = [], set(), [value]
-    while todo:
-        each = todo.pop(0)
-        if id(each) not in seen:
-            seen.add(id(each))
-            found += [each] if isinstance(each, kind) else []
-            inside = vars(each) if isinstance(each, Layer) else each
-            inside = list(inside.values()) if isinstance(inside, dict) else inside
-            todo = [*inside, *todo] if isinstance(inside, list | tuple) else todo
+def find(kind: type[T], part: Any, place: str = "", seen: Any = None) -> list[tuple[str, T]]:
+    """Each object of a kind, once, with its place, such as "W" or "cells.0.b": among a layer's
+    attributes, in lists, tuples and dicts, and in inner layers, in order of definition."""
+    seen = set() if seen is None else seen
+    if id(part) in seen:
+        return []
+    seen.add(id(part))
+    found = [(place, part)] if isinstance(part, kind) else []
+    inside = vars(part) if isinstance(part, Layer) else part
+    if isinstance(inside, list | tuple):
+        inside = dict(enumerate(inside))
+    for name, each in inside.items() if isinstance(inside, dict) else ():
+        found += find(kind, each, f"{place}.{name}".lstrip("."), seen)
     return found
 
 
 class Dense(Layer):
     """y = x W + b: every output is a weighted sum of all inputs.
 
-    x (N, n_in), W (n_in, n_out), b (n_out,), y (N, n_out). W starts Glorot-uniform, b at zero. The gradients are
+    x (N, n_in), W (n_in, n_out), b (n_out,), y (N, n_out). W starts Glorot-uniform, b at zero.
 
         dW = xᵀ dy                    summed over the rows by the product itself
-        db = sum of dy over the rows: each row used the same b
+        db = sum of dy over the rows  each row used the same b
         dx = dy Wᵀ
 
-    Rumelhart, Hinton & Williams 1986. Errors: ValueError for sizes below 1 and for x of another width.
+    Rumelhart, Hinton & Williams 1986. Errors: ValueError for sizes below 1, x of another width.
 
     >>> dense = Dense(2, 1)
     >>> dense.W.value, dense.b.value = [[3], [5]], [1]
@@ -103,27 +95,22 @@ class Dense(Layer):
     """
 
     def __init__(self, n_in: int, n_out: int, *, rng: Rng = None, dtype: Any = np.float32) -> None:
-        expect_count(n_in, "n_in", 784)
-        expect_count(n_out, "n_out", 10)
-        self.n_in, self.n_out = int(n_in), int(n_out)
+        self.n_in = guards.count(n_in, "n_in", usual=784)
+        self.n_out = guards.count(n_out, "n_out", usual=10)
         self.W = Parameter(glorot_uniform(n_in, n_out, rng=rng, dtype=dtype))
         self.b = Parameter(zeros(n_out, dtype=dtype))
 
     def forward(self, x: Array) -> Array:
-        if x.ndim != 2 or x.shape[1] != self.n_in:
-            fix = "x[np.newaxis] makes a row of one" if x.ndim < 2 else "put Flatten() before it"
-            fix = f"make it Dense({x.shape[1]}, {self.n_out})" if x.ndim == 2 else fix
-            raise ValueError(f"expected x of shape (N, {self.n_in}), got {x.shape}: {fix}")
-        self.x = x
-        return x @ self.W.value + self.b.value
+        self.x = guards.rows_of_width(x, self.n_in, self)
+        return x @ self.W.value + self.b.value  # (N, n_in) @ (n_in, n_out) + (n_out,)
 
     def backward(self, dy: Array) -> Array | None:
-        np.matmul(self.x.T, dy, out=self.W.grad)  # straight into the model's grad: saves a copy of W's size
-        dy.sum(axis=0, out=self.b.grad)
-        return dy @ self.W.value.T if self.needs_dx else None
+        np.matmul(self.x.T, dy, out=self.W.grad)  # (n_in, N) @ (N, n_out), straight into grad
+        dy.sum(axis=0, out=self.b.grad)  # (N, n_out) to (n_out,)
+        return dy @ self.W.value.T if self.needs_dx else None  # (N, n_out) @ (n_out, n_in)
 
     def __repr__(self) -> str:
-        return f"Dense({self.n_in}, {self.n_out})"
+        return f"{type(self).__name__}({self.n_in}, {self.n_out})"
 
 
 class Flatten(Layer):
@@ -131,27 +118,28 @@ class Flatten(Layer):
 
     def forward(self, x: Array) -> Array:
         self.shape = x.shape
-        return x.reshape(len(x), -1)
+        return x.reshape(len(x), -1)  # (N, height, width) to (N, height * width)
 
     def backward(self, dy: Array) -> Array:
         return dy.reshape(self.shape)
 
 
 class Dropout(Layer):
-    """While training, zero each input with probability ``rate``: y = x * mask, dx = dy * mask; otherwise y = x.
+    """While training y = x * mask, dx = dy * mask: each input is zeroed with probability ``rate``.
 
-    The mask holds 0 or 1 / (1 - rate), so that the mean of y is x and prediction needs no rescaling ("inverted"
-    dropout). Srivastava et al. 2014, sections 4 and 10. Errors: ValueError unless 0 <= rate < 1.
+    The mask holds 0 or 1 / (1 - rate): the mean of y is x, and so in prediction y = x. Srivastava
+    et al. 2014, sections 4 and 10 ("inverted" dropout). Errors: ValueError unless 0 <= rate < 1.
     """
 
+    rate = guards.number("rate", 0, 1, usual=0.5)
+
     def __init__(self, rate: float, *, rng: Rng = None) -> None:
-        expect(0 <= rate < 1, f"a rate in [0, 1), got {rate}: 0.5 drops half of the inputs")
-        self.rate, self.rng = float(rate), np.random.default_rng(rng)
+        self.rate, self.rng = rate, np.random.default_rng(rng)
 
     def forward(self, x: Array) -> Array:
         self.mask: Array | float = 1.0
         if self.training:
-            kept = self.rng.random(x.shape, np.float32) >= self.rate
+            kept = self.rng.random(x.shape, np.float32) >= self.rate  # as x, True or False
             self.mask = kept.astype(x.dtype) / (1 - self.rate)
         return x * self.mask
 
@@ -159,4 +147,4 @@ class Dropout(Layer):
         return dy * self.mask
 
     def __repr__(self) -> str:
-        return f"Dropout({self.rate})"
+        return f"{type(self).__name__}({self.rate})"

@@ -1,83 +1,62 @@
-"""A parameter is a value and the gradient of the loss with respect to it."""
+"""A parameter is a value and the gradient of the loss with respect to it; many are one theta.
 
+An optimizer does not care which number belongs to which layer. So a model puts the values of all
+parameters into one long vector, theta, and their gradients into another, grad; each parameter then
+sees its own part of both, as a view in its own shape.
+"""
+
+from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from nnscratch import guards
+
 Array = NDArray[np.floating[Any]]
 Labels = NDArray[np.integer[Any]]
 
 
-def expect(holds: bool, what: str) -> None:
-    """Raise ValueError("expected " + what) unless it holds. For arguments that are checked once, not at every step."""
-    if not holds:
-        raise ValueError(f"expected {what}")
+def in_place(name: str) -> Any:
+    """A property for an array: assigning to it fills the array, so that no view comes loose."""
+
+    def fill(self: Any, new: ArrayLike) -> None:
+        array = getattr(self, f"_{name}")
+        array[...] = guards.same_shape(new, array, name, self)
+
+    return property(attrgetter(f"_{name}"), fill)
 
 
-def expect_kind(kind: type, value: Any, what: str) -> None:
-    """Raise TypeError("expected " + what + ", got ...") unless the value is of that kind."""
-    if not isinstance(value, kind):
-        raise TypeError(f"expected {what}, got {value!r}: create one")
-
-
-def expect_count(value: Any, what: str, usual: int) -> None:
-    """Raise TypeError unless the value is a whole number, ValueError unless it is 1 or more."""
-    message = f"expected {what} of at least 1, got {value!r}: give a whole number such as {usual}"
-    if not isinstance(value, int | np.integer):
-        raise TypeError(message)
-    if value < 1:
-        raise ValueError(message)
-
-
-def expect_finite(x: Array, what: str) -> None:
-    """Raise ValueError if there is a NaN or an infinity in x (N, ...)."""
-    for start in range(0, len(x) if x.dtype.kind == "f" else 0, 100):  # in pieces that stay in the cache
-        finite = np.isfinite(x[start : start + 100])
-        if not finite.all():
-            row, *place = np.argwhere(~finite)[0]
-            row += start
-            value = x[(row, *place)]
-            raise ValueError(f"{what}: expected finite numbers, got {value} in row {row}: mend or leave out such rows")
-
-
-class InPlace:
-    """Assigning to an attribute that holds an array copies into that array: views of it never come loose."""
-
-    def __setattr__(self, name: str, new: Any) -> None:
-        old = vars(self).get(name)
-        if not isinstance(old, np.ndarray):
-            object.__setattr__(self, name, new)
-        elif np.shape(new) == old.shape:  # NumPy alone would broadcast other shapes without a word
-            old[...] = new
-        else:
-            summed, flipped = np.shape(new)[1:] == old.shape, np.shape(new) == old.shape[::-1]
-            fix = ": sum over the rows, .sum(axis=0)" if summed else ": transpose it, .T" if flipped else ""
-            of = f" of {vars(self)['name']}" if "name" in vars(self) else ""
-            raise ValueError(f"{name}{of}: expected shape {old.shape}, got {np.shape(new)}{fix}")
-
-
-class Parameter(InPlace):
+class Parameter:
     """A trainable array ``value`` and its gradient ``grad`` = d loss / d value, of the same shape.
 
-    Once a model has collected it, both are views into the model's vectors ``theta`` and ``grad``. ``name`` is the
-    attribute that a layer keeps it in. Errors: TypeError unless the value is float32 or float64.
+    The value is copied, and is float32 or float64. Assigning to ``value`` or ``grad`` copies, too.
+    ``name`` is its place in its layer, such as "W", once a model has collected it.
+
+    >>> b = Parameter(np.zeros(3))
+    >>> b.value = [1, 2, 3]
+    >>> b.value, b.grad
+    (array([1., 2., 3.]), array([0., 0., 0.]))
     """
 
-    value: Array
-    grad: Array
+    value, grad = in_place("value"), in_place("grad")
 
     def __init__(self, value: ArrayLike, name: str = "") -> None:
-        self.name, self.in_model = name, False
-        self.value = np.array(value, order="C")  # a copy: the caller's array is not ours to train
-        self.grad = np.zeros_like(self.value)
-        if self.value.dtype not in (np.float32, np.float64):
-            raise TypeError(f"expected float32 or float64, got {self.value.dtype}: convert with .astype(np.float32)")
+        self.name = name
+        self._value: Array = guards.copy_of_floats(value)
+        self._grad: Array = np.zeros_like(self._value)
 
     def move_into(self, value: Array, grad: Array) -> None:
-        """Let these arrays hold this parameter from now on: views into a model, or arrays of another precision."""
-        value[...], grad[...] = self.value, self.grad
-        vars(self).update(value=value, grad=grad)
+        """Copy both arrays into these, and live there from now on."""
+        value[...], grad[...] = self._value, self._grad
+        self._value, self._grad = value, grad
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.value, self.name)  # a copy, or a pickled one, is in no model
+
+def one_vector(parameters: Sequence[Parameter], dtype: Any) -> tuple[Array, Array]:
+    """theta and grad: all values, and all gradients, end to end. The parameters become views."""
+    ends = np.cumsum([0, *(p.value.size for p in parameters)])
+    theta, grad = np.zeros((2, ends[-1]), dtype)
+    for p, i, j in zip(parameters, ends, ends[1:], strict=False):
+        p.move_into(theta[i:j].reshape(p.value.shape), grad[i:j].reshape(p.value.shape))
+    return theta, grad

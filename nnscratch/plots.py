@@ -32,9 +32,18 @@ def curves(history: dict[str, list[float]], title: str) -> Figure:
     figure = Figure(figsize=(10, 4), layout="constrained")
     figure.suptitle(title)
     for ax, key in zip(figure.subplots(1, 2), ("accuracy", "loss"), strict=True):
-        for name, color, marker, label in ((key, RIGHT, "o", "training"), (f"val_{key}", WRONG, "s", "validation")):
+        for name, color, marker, label in (
+            (key, RIGHT, "o", "training"),
+            (f"val_{key}", WRONG, "s", "validation"),
+        ):
             values = history.get(name, [])
-            ax.plot(range(1, len(values) + 1), values, color=color, marker=marker, label=label if values else None)
+            ax.plot(
+                range(1, len(values) + 1),
+                values,
+                color=color,
+                marker=marker,
+                label=label if values else None,
+            )
         ax.set_xlabel("epoch")
         ax.set_ylabel(key)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -59,21 +68,34 @@ def confusion(matrix: NDArray[Any], class_names: Sequence[str], title: str) -> F
 
 
 def predictions(
-    images: NDArray[Any], labels: Sequence[Any], predicted: Sequence[Any], confidence: Sequence[float], title: str
+    images: NDArray[Any],
+    labels: Sequence[Any],
+    predicted: Sequence[Any],
+    confidence: Sequence[float],
+    title: str,
 ) -> Figure:
     """Images with the predicted label, how sure the model is, and the true label: blue where right, orange if not."""
     figure, axes = _grid(len(images), 6, title, height=1.65)
-    for ax, image, label, guess, share in zip(axes, images, labels, predicted, confidence, strict=False):
+    for ax, image, label, guess, share in zip(
+        axes, images, labels, predicted, confidence, strict=False
+    ):
         right = label == guess
         ax.imshow(image, cmap="gray_r")
         sure = f"{math.floor(1000 * share) / 10:.1f}%"  # rounded down: no mistake is 100% sure
         text = f"{guess} ({sure})\n{'is' if right else 'but is'} a {label}"
-        ax.set_title(text, fontsize=10, color=RIGHT if right else WRONG, fontweight="normal" if right else "bold")
+        ax.set_title(
+            text,
+            fontsize=10,
+            color=RIGHT if right else WRONG,
+            fontweight="normal" if right else "bold",
+        )
         _frame(ax, RIGHT if right else WRONG, 1.0 if right else 3.0)
     return figure
 
 
-def weights(W: NDArray[Any], shape: tuple[int, int], title: str, names: Iterable[str] = ()) -> Figure:
+def weights(
+    W: NDArray[Any], shape: tuple[int, int], title: str, names: Iterable[str] = ()
+) -> Figure:
     """The columns of a first layer's W (n_in, n_out) as images: orange pixels excite a unit, violet ones inhibit it."""
     n = W.shape[1]
     columns = 5 if n <= 10 else next((c for c in range(16, 7, -1) if n % c == 0), 16)
@@ -83,7 +105,9 @@ def weights(W: NDArray[Any], shape: tuple[int, int], title: str, names: Iterable
     tiles = np.full((rows, height + margin, columns, width + 2), np.nan)
     for unit, column in enumerate(W.T):
         tiles[unit // columns, margin:, unit % columns, :width] = column.reshape(shape)
-    figure = Figure(figsize=(max(0.75 * columns + 1.5, 6.0), 0.75 * rows + 0.9), layout="constrained")
+    figure = Figure(
+        figsize=(max(0.75 * columns + 1.5, 6.0), 0.75 * rows + 0.9), layout="constrained"
+    )
     ax = figure.subplots()
     ax.set_title(title)
     limit = float(np.quantile(np.abs(W), 0.995))  # a few extreme weights would make all others pale
@@ -91,7 +115,12 @@ def weights(W: NDArray[Any], shape: tuple[int, int], title: str, names: Iterable
     image = ax.imshow(picture, cmap="PuOr_r", vmin=-limit, vmax=limit, interpolation="nearest")
     for unit, name in enumerate(names):
         row, column = divmod(unit, columns)
-        ax.text((column + 0.5) * (width + 2) - 1, row * (height + margin) + margin - 2, name, ha="center")
+        ax.text(
+            (column + 0.5) * (width + 2) - 1,
+            row * (height + margin) + margin - 2,
+            name,
+            ha="center",
+        )
     ax.set_axis_off()
     figure.colorbar(image, ax=ax, fraction=0.03, pad=0.01, label="weight")
     return figure

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from datasets import mnist
-from demos import benchmark, contestants, costs
+from demos.benchmarks import __main__ as benchmark
+from demos.benchmarks import peers, steps
 
-PEERS = [name for name, each in contestants.CONTESTANTS.items() if each.needs]
+PEERS = [name for name, each in peers.PEERS.items() if each.needs]
 MACHINE = {"cores": 2, "processor": "abacus", "data": "full MNIST", "versions": {"numpy": "2.0"}, "missing": []}
 QUIET = benchmark.noise([1.0] * 20, 0.1)
 
@@ -32,7 +33,7 @@ def tiny_run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         without_peers(patch)
         patch.setattr(benchmark, "cores", lambda: 1)  # with several threads a busy machine takes a minute for this
-        patch.setattr(costs, "load", lambda: few_digits(500))
+        patch.setattr(steps, "load", lambda: few_digits(500))
         patch.setattr(
             benchmark, "MODELS", {"784-20-10": ((784, 20, 10), "sigmoid", 32, ("nnscratch", "bare products"))}
         )
@@ -48,7 +49,7 @@ def tiny_run(tmp_path_factory):
 def test_a_run_has_all_parts_and_its_ratios_are_those_of_the_rounds(tiny_run):
     results, folder = tiny_run
     assert set(results) == {"machine", "noise", "training", "inference", "memory", "scaling", "busy"}
-    for rows in (results["training"]["784-20-10"]["contestants"], results["inference"]["contestants"]):
+    for rows in (results["training"]["784-20-10"]["peers"], results["inference"]["peers"]):
         assert set(rows) == {"nnscratch", "bare products"}
         for row in rows.values():
             assert min(row["seconds"]) > 0
@@ -64,8 +65,8 @@ def test_a_run_has_all_parts_and_its_ratios_are_those_of_the_rounds(tiny_run):
 def test_a_run_reports_the_accuracy_of_those_who_learn(tiny_run):
     part = tiny_run[0]["training"]["784-20-10"]
     assert part["epochs"] == 4
-    assert "accuracy" not in part["contestants"]["bare products"]
-    assert 0.5 < part["contestants"]["nnscratch"]["accuracy"] < 0.9
+    assert "accuracy" not in part["peers"]["bare products"]
+    assert 0.5 < part["peers"]["nnscratch"]["accuracy"] < 0.9
     assert part["odd accuracies"] == {}
 
 
@@ -77,8 +78,8 @@ def test_a_run_measures_memory_beyond_the_data(tiny_run):
 
 
 def test_peaks_count_what_was_freed_again():
-    host = object.__new__(contestants.Host)
-    host.build, host.contestant = lambda: np.ones(5_000_000), SimpleNamespace(epoch=lambda: None)  # 40 MB
+    host = object.__new__(peers.Host)
+    host.build, host.peer = lambda: np.ones(5_000_000), SimpleNamespace(epoch=lambda: None)  # 40 MB
     try:
         assert 40e6 <= host.traced_peak() < 41e6
     finally:
@@ -101,7 +102,7 @@ def test_missing_peers_are_named_with_the_way_to_install_them(tiny_run, monkeypa
     assert len(PEERS) == 6
     without_peers(monkeypatch)
     monkeypatch.setitem(benchmark.PARTS, "busy", lambda bench: {})
-    monkeypatch.setattr(costs, "load", lambda: few_digits(10))
+    monkeypatch.setattr(steps, "load", lambda: few_digits(10))
     benchmark.main(["busy", "--output", str(tmp_path)])
     out = capsys.readouterr().out
     for name in PEERS:
@@ -116,7 +117,7 @@ def test_an_unknown_part_is_explained(capsys):
     assert "expected some of training, inference, memory, scaling, busy, got trainning" in capsys.readouterr().err
 
 
-def test_a_contestant_that_breaks_ends_the_run_with_its_reason(tmp_path):
+def test_a_peer_that_breaks_ends_the_run_with_its_reason(tmp_path):
     worker = benchmark.Worker("nnscratch", 1, str(tmp_path / "nowhere"))
     try:
         with pytest.raises(ChildProcessError, match=r"(?s)nnscratch ended: .*FileNotFoundError"):
@@ -135,7 +136,7 @@ def test_the_table_of_a_known_result():
     ]
     rows["JAX"]["accuracy"], rows["nnscratch"]["accuracy"] = 0.95, 0.97
     odd = benchmark.odd_ones({name: row["accuracy"] for name, row in rows.items()})
-    part = {"m": {"batch size": 32, "epochs": 4, "contestants": rows, "odd accuracies": odd}}
+    part = {"m": {"batch size": 32, "epochs": 4, "peers": rows, "odd accuracies": odd}}
     text = benchmark.markdown({"machine": MACHINE, "noise": QUIET, "training": part})
     assert "### m, batch 32: training, 4 epochs" in text
     assert "| JAX | 1 thread | 0.200 | 0.100 | 0.900 | 1.50 x | 0.9500 |" in text
@@ -155,13 +156,13 @@ def test_the_table_of_samples_compares_the_slowest_step_with_the_fastest():
 
 def test_the_picture_shows_seconds_and_ratios():
     rows = benchmark.summary({("nnscratch", ""): [0.4], ("PyTorch", "1 thread"): [0.8]})
-    (ax, _) = benchmark.picture({"m": {"batch size": 32, "contestants": rows}}, "title").axes
+    (ax, _) = benchmark.picture({"m": {"batch size": 32, "peers": rows}}, "title").axes
     assert [text.get_text() for text in ax.texts] == ["0.80 s, x 0.50", "0.40 s"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["PyTorch", "nnscratch"]
     assert [bar.get_width() for bar in ax.patches] == [0.8, 0.4]
 
 
-def test_a_setting_far_slower_than_the_best_of_the_same_contestant_is_dropped():
+def test_a_setting_far_slower_than_the_best_of_the_same_peer_is_dropped():
     seconds = {("a", "1"): [1.0], ("a", "2"): [1.6], ("b", "1"): [9.0], ("b", "2"): [7.0], ("c", ""): [50.0]}
     assert set(benchmark.without_slow_settings(seconds)) == set(seconds) - {("a", "2")}
 
@@ -187,7 +188,7 @@ def test_noise_tells_whether_to_trust_the_run(seconds, load, trustworthy):
     assert said["words"].endswith("trust the medians" if trustworthy else "repeat the run")
 
 
-def test_contestants_run_on_one_thread_and_on_all_cores_unless_they_choose(monkeypatch):
+def test_peers_run_on_one_thread_and_on_all_cores_unless_they_choose(monkeypatch):
     bench = benchmark.Bench([], 1, "")
     for n, settings in ((1, [1]), (6, [1, 6])):
         monkeypatch.setattr(benchmark, "cores", lambda n=n: n)

@@ -491,7 +491,7 @@ BROKEN = {
         wrong_layer(Tanh, forward=lambda self, x: Tanh.forward(self, x.astype(np.float32)).astype(float)),
         "is it smooth, and does it keep float64",
     ),
-    "memory before there was a forward": (Preset, "expected StaleBackwardError .* got a result: let forward"),
+    "memory before there was a forward": (Preset, "without a forward to be refused, got a result: let forward"),
 }  # fmt: skip
 
 
@@ -506,8 +506,7 @@ def test_memory_that_is_empty_before_the_first_forward(rng):
         def __init__(self):
             self.y = None
 
-    with pytest.raises(GradientError, match=r"got TypeError: unsupported .*: let forward, and nothing else, set"):
-        check_layer(Empty(), rng.standard_normal((3, 4)))
+    assert check_layer(Empty(), rng.standard_normal((3, 4))).largest_error < 1e-9  # None**2 refuses, too
 
 
 def test_a_layer_that_needs_no_memory_has_none_that_could_be_stale(rng):
@@ -547,7 +546,7 @@ class Box:
 
 def test_parameters_that_no_model_would_find():
     model = Sequential([Dense(4, 4)])
-    with pytest.raises(GradientError, match=r"got one of shape \(4, 4\) elsewhere, .*; a Sequential is no layer"):
+    with pytest.raises(GradientError, match=r"got a Sequential, which is a model and trains itself: use Chain"):
         check_layer(Residual(model), np.ones((2, 4)))
     boxed = Tanh()
     boxed.box = Box(Parameter(np.ones(3)))
@@ -571,7 +570,7 @@ def test_another_array_does_not_hide_memory_that_was_set_too_early(rng):
         def __init__(self):
             self.y, self.unused = 0.0, np.ones(3)
 
-    with pytest.raises(GradientError, match="expected StaleBackwardError from a backward without a forward, got a res"):
+    with pytest.raises(GradientError, match="expected a backward without a forward to be refused, got a res"):
         check_layer(Early(), rng.standard_normal((3, 4)))
 
 

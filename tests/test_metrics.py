@@ -10,7 +10,7 @@ def test_confusion_matrix_counts():
     labels, predicted = np.array([0, 0, 1, 1, 1, 2, 2, 4], np.uint8), [0, 1, 1, 1, 2, 2, 0, 3]
     matrix = confusion_matrix(labels, predicted, 5)
     assert matrix.tolist() == [[1, 1, 0, 0, 0], [0, 2, 1, 0, 0], [1, 0, 1, 0, 0], [0, 0, 0, 0, 0], [0, 0, 0, 1, 0]]
-    with pytest.raises(ValueError, match="as many predictions as labels, 2, got 1"):
+    with pytest.raises(ValueError, match="expected as many as 2 predictions, got 1"):
         confusion_matrix([0, 1], [0], 2)
 
 
@@ -23,7 +23,7 @@ def test_accuracy():
     scores = np.array([[0.1, 0.9], [0.8, 0.2], [0.7, 0.3]])
     assert accuracy(scores, np.array([1, 0, 1])) == 2 / 3
     assert accuracy(scores, one_hot([1, 0, 1], 2)) == 2 / 3
-    with pytest.raises(ValueError, match=r"expected integer labels of shape \(N,\), got \(3, 1\)"):
+    with pytest.raises(ValueError, match=r"expected 3 labels, one a row, got shape \(3, 1\)"):
         accuracy(scores, np.array([[1], [0], [1]]))
 
 
@@ -50,6 +50,11 @@ def test_one_hot_and_back(labels):
     assert rows.dtype == np.float32
 
 
-def test_one_output_has_no_accuracy():
+def test_what_has_no_classes_has_no_accuracy():
+    """Neither nan nor the share of rows in which the larger target is met by the larger output."""
     for scores in (np.ones((3, 1)), np.ones(3)):
-        assert np.isnan(accuracy(scores, np.ones(scores.shape)))
+        with pytest.raises(ValueError, match=r"expected scores \(N, C\) of 2 or more classes.*metric=None"):
+            accuracy(scores, np.ones(scores.shape))
+    for targets in ([[1.5, 0.2], [0.1, 3.0]], [[-1.0, 2.0], [0.5, 0.5]]):
+        with pytest.raises(ValueError, match=r"expected labels in rows that sum to 1, got others: use metric=None"):
+            accuracy(np.ones((2, 2)), np.array(targets))

@@ -135,20 +135,26 @@ def test_predict_is_a_fresh_array_and_leaves_dropout_out(rng):
     np.testing.assert_allclose(model.predict(x, batch_size=7), model.forward(x), rtol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_predict_gives_the_same_bits_in_any_batch_size(dtype, rng):
-    x = rng.random((2300, 60)).astype(dtype)
-    model = Sequential([Dense(60, 30, rng=0), ReLU(), Dense(30, 10, rng=0), Sigmoid()]).astype(dtype)
+def test_predict_takes_as_many_rows_at_a_time_as_it_is_told(rng):
+    """For memory; the last bits of a product may depend on how many rows it has."""
+    sizes = []
+
+    class Spy(ReLU):
+        def forward(self, x):
+            sizes.append(len(x))
+            return super().forward(x)
+
+    x = rng.random((2300, 60)).astype(np.float32)
+    model = Sequential([Dense(60, 30, rng=0), Spy(), Dense(30, 10, rng=0), Sigmoid()])
     expected = model.predict(x)
-    for batch_size in (1, 2, 7, 32, 100, 999, 1000, 1001, 10**6):
-        assert model.predict(x, batch_size).tobytes() == expected.tobytes()
-
-
-def test_the_outputs_of_each_layer(rng):
-    model, x = small(), rng.random((6, 4)).astype(np.float32)
-    first, second, third = model.outputs(x)
-    assert (second == np.maximum(first, 0)).all()
-    assert (third == model.forward(x)).all()
+    assert sizes == [1000, 1000, 300]
+    for batch_size in (1, 7, 999, 10**6):
+        sizes.clear()
+        outputs = model.predict(x, batch_size)
+        np.testing.assert_allclose(outputs, expected, rtol=1e-5)
+        assert max(sizes) == min(batch_size, 2300)
+        assert sum(sizes) == 2300
+        assert model.predict(x, batch_size).tobytes() == outputs.tobytes()
 
 
 def test_inputs_are_converted_to_the_models_precision(rng):
@@ -179,7 +185,7 @@ def test_wrong_inputs_are_explained():
     model = small()
     with pytest.raises(TypeError, match="expected images scaled to floats, got uint8: divide by 255"):
         model.forward(np.zeros((2, 4), np.uint8))
-    with pytest.raises(ValueError, match=r"layer 0, Dense\(4, 5\): expected x of shape \(N, 4\), got \(2, 7\)"):
+    with pytest.raises(ValueError, match=r"Dense\(4, 5\): expected x .*got \(2, 7\)[^\n]*\nin forward of layer 0"):
         model.forward(np.zeros((2, 7)))
     with pytest.raises(ValueError, match=r"got \(2, 28, 28\): put Flatten\(\) before it"):
         model.predict(np.zeros((2, 28, 28)))
@@ -188,7 +194,7 @@ def test_wrong_inputs_are_explained():
             model.predict(empty)
     with pytest.raises(ValueError, match="expected batch_size of at least 1, got 0"):
         model.predict(np.zeros((2, 4)), batch_size=0)
-    with pytest.raises(ValueError, match=r"layer 2, Dense\(4, 3\): expected x of shape \(N, 4\), got \(2, 5\)"):
+    with pytest.raises(ValueError, match=r"Dense\(4, 3\): expected x .*got \(2, 5\)[^\n]*\nin forward of layer 2"):
         Sequential([Dense(4, 5), ReLU(), Dense(4, 3)]).forward(np.zeros((2, 4)))
 
 
@@ -374,7 +380,7 @@ def test_summary():
     model.backward(np.ones((2, 10)))  # the summary did not disturb what the layers remember
     assert "Total params: 0 (0.00 KB)" in Sequential([ReLU()]).summary()
     assert "?" in Sequential([ReLU()]).summary()
-    with pytest.raises(ValueError, match=r"layer 1, Dense\(6, 3\): expected x of shape"):
+    with pytest.raises(ValueError, match=r"Dense\(6, 3\): expected x of shape[^\n]*\nin forward of layer 1"):
         Sequential([Dense(4, 5), Dense(6, 3)]).summary()
 
 
@@ -396,14 +402,6 @@ def test_copies_of_a_subclass_are_of_that_class():
         assert twin.predict(x) == pytest.approx(model.predict(x), rel=1e-6)
     with pytest.raises(GradientError, match=r"0\.5 times the slope"):  # its backward forgets the factor 2
         check_model(model, SoftmaxCrossEntropy(), x, [0, 1])
-
-
-def test_outputs_leave_no_stale_memory_for_backward():
-    model = small()
-    dy = model.forward(np.ones((2, 4)))
-    next(model.outputs(np.zeros((2, 4))))
-    with pytest.raises(StaleBackwardError):
-        model.backward(dy)
 
 
 def test_predict_keeps_the_rows_of_a_layer_that_reuses_its_memory(rng):

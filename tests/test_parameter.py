@@ -37,14 +37,6 @@ def test_only_floats(value):
         Parameter(value)
 
 
-def test_a_layers_parameter_cannot_be_replaced_by_an_array():
-    dense = Dense(2, 3)
-    with pytest.raises(AttributeError, match=r"expected W to stay the same Parameter, .*\n.*: assign to W\.value"):
-        dense.W = np.zeros((2, 3))
-    assert dense.W.name == "W"
-    assert dense.b.name == "b"
-
-
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 def test_a_copied_model_has_its_own_theta(clone):
     model = Sequential([Dense(2, 3, rng=0)])

@@ -8,6 +8,7 @@ from pathlib import Path
 import nnscratch
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "nnscratch"
 ALLOWED = set(sys.stdlib_module_names) | {"numpy", "nnscratch"}
 
 
@@ -17,13 +18,14 @@ def imports(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
+            names = [alias.name for alias in node.names]
+            yield from [f"nnscratch.{name}" for name in names] if node.module == "nnscratch" else [node.module]
 
 
 def test_the_framework_needs_numpy_only():
-    for path in (ROOT / "nnscratch").glob("*.py"):
+    for path in PACKAGE.rglob("*.py"):
         if path.name != "plots.py":
-            optional = {"threadpoolctl"} if path.name == "threads.py" else set()
+            optional = {"threadpoolctl"} if path.name == "blas.py" else set()
             assert {name.split(".")[0] for name in imports(path)} <= ALLOWED | optional, path.name
 
 
@@ -36,15 +38,78 @@ def test_importing_it_loads_nothing_but_numpy():
 
 
 def test_dependencies_point_one_way():
-    order = ["parameter", "threads", "differentiable", "files", "initializers", "layers", "activations",
-             "metrics", "losses", "model", "optimizers", "callbacks", "training", "contract", "diagnosis",
-             "gradcheck"]  # fmt: skip
+    order = ["guards", "parameter", "initializers", "saving", "layers", "activations", "advice", "metrics", "losses",
+             "model", "optimizers", "callbacks", "blas", "training", "checking.report", "checking.slopes",
+             "checking.diagnosis", "checking.promises", "checking.checks", "checking"]  # fmt: skip
     for i, module in enumerate(order):
-        for name in imports(ROOT / "nnscratch" / f"{module}.py"):
-            if name.startswith("nnscratch."):
+        path = PACKAGE / f"{module.replace('.', '/')}.py"
+        for name in imports(path if path.exists() else PACKAGE / module / "__init__.py"):
+            if name.startswith("nnscratch.") and (module, name) != ("guards", "nnscratch.parameter"):  # types only
                 assert name.removeprefix("nnscratch.") in order[:i], f"{module} imports {name}"
-    for module in ("losses", "metrics"):
-        assert "nnscratch.layers" not in imports(ROOT / "nnscratch" / f"{module}.py")
+    for module in ("losses", "metrics", "guards"):
+        assert not {"nnscratch.layers", "nnscratch.model"} & set(imports(PACKAGE / f"{module}.py"))
+    assert not any(name.startswith(("datasets", "demos")) for path in PACKAGE.rglob("*.py") for name in imports(path))
+
+
+# ---- How the lesson reads ----
+
+LESSON = ("parameter", "initializers", "layers", "activations", "losses", "metrics", "model", "optimizers", "training")
+HOOKS = {"__getattr__", "__getattribute__", "__setattr__", "__delattr__", "__init_subclass__", "__set_name__",
+         "__get__", "__set__", "__new__", "__reduce__", "__reduce_ex__", "__class_getitem__", "__call__"}  # fmt: skip
+
+
+def lines_of(module):
+    return (PACKAGE / f"{module}.py").read_text(encoding="utf-8").splitlines()
+
+
+def nodes(module, kind):
+    """Everything of a kind in a module's syntax tree."""
+    return [node for node in ast.walk(ast.parse("\n".join(lines_of(module)))) if isinstance(node, kind)]
+
+
+def test_the_lesson_is_short_enough_for_an_evening():
+    assert sum(len(lines_of(module)) for module in LESSON) <= 850
+    for module in LESSON:
+        assert len(lines_of(module)) <= 150, module
+        for line in lines_of(module):
+            assert len(line) <= 100, f"{module}: {line}"
+    assert len(lines_of("guards")) <= 350
+
+
+def test_nothing_in_the_lesson_acts_behind_the_readers_back():
+    for module in LESSON:
+        for function in nodes(module, ast.FunctionDef):
+            assert function.name not in HOOKS, f"{module}: {function.name}"
+        assert "__new__" not in "\n".join(lines_of(module))
+    assert [line.strip() for module in LESSON for line in lines_of(module) if "vars(" in line] == [
+        "inside = vars(part) if isinstance(part, Layer) else part"  # the search for parameters
+    ]
+
+
+def test_the_lesson_raises_nothing_but_for_methods_that_are_missing():
+    for module in LESSON:
+        for node in nodes(module, ast.Raise):
+            assert node.exc.func.id == "NotImplementedError", f"{module}, line {node.lineno}"
+        assert not nodes(module, ast.Assert | ast.Try), module
+
+
+def test_a_method_of_the_lesson_has_one_guard_and_it_is_the_first_line():
+    """Or one on what it returns, such as rows that have one 1 each. Settings are guarded where they are declared."""
+    on_results = {"some_rows", "one_each"}
+    for module in LESSON:
+        for function in nodes(module, ast.FunctionDef):
+            body = function.body[1:] if ast.get_docstring(function) else function.body
+            for i, statement in enumerate(body):
+                calls = [node.func for node in ast.walk(statement) if isinstance(node, ast.Call)]
+                guards = {f.attr for f in calls if isinstance(f, ast.Attribute) and ast.unparse(f.value) == "guards"}
+                if function.name not in ("__init__", "fill", "set_weights"):  # these check what they assign
+                    assert i == 0 or guards <= on_results, f"{module}: {function.name}: {guards}"
+
+
+def test_fit_fits_on_one_screen():
+    fit = next(function for function in nodes("training", ast.FunctionDef) if function.name == "fit")
+    assert fit.body[-1].end_lineno - fit.body[1].lineno + 1 <= 25
+    assert any(isinstance(node, ast.Name) and node.id == "train_epoch" for node in ast.walk(fit))
 
 
 def test_all_public_names_are_documented():

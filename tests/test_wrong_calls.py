@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnscratch import Adam, SoftmaxCrossEntropy, evaluate, fit
-from nnscratch.parameter import expect_finite
+from nnscratch import Adam, SoftmaxCrossEntropy, evaluate, fit, guards
 from tests.wrong_calls import CALLS, FILE_CALLS, X, Y, model
 
 
@@ -13,7 +12,7 @@ from tests.wrong_calls import CALLS, FILE_CALLS, X, Y, model
 def test_the_message_says_what_was_expected_what_came_and_what_to_do(call, error, words):
     with pytest.raises(error) as caught:
         call()
-    message = str(caught.value)
+    message = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
     assert words in message
     assert message.index("expected") < message.index("got")
 
@@ -33,7 +32,7 @@ def test_the_row_that_is_not_finite_is_found(row):
     x = np.ones((2001, 2))
     x[row, 1] = -np.inf
     with pytest.raises(ValueError, match=f"x: expected finite numbers, got -inf in row {row}: mend"):
-        expect_finite(x, "x")
+        guards.finite(x, "x")
 
 
 def backwards(array):

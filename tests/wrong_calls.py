@@ -59,6 +59,9 @@ class Late(Layer):
         self.gain = Parameter(np.ones(x.shape[1]))
         return x * self.gain.value
 
+    def backward(self, dy):
+        return dy * self.gain.value
+
 
 class Forgetful(ReLU):
     """Its methods return nothing."""
@@ -86,12 +89,12 @@ CALLS = {
     "x of another width": (
         lambda: model().predict(X[:, :3]),
         ValueError,
-        "layer 0, Dense(4, 5): expected x of shape (N, 4), got (10, 3): make it Dense(3, 5)",
+        "Dense(4, 5): expected x of shape (N, 4), got (10, 3): make it Dense(3, 5)\nin forward of layer 0, Dense(4, 5)",
     ),
     "layers that do not fit": (
         lambda: Sequential([Dense(4, 5), ReLU(), Dense(6, 3)]).predict(X),
         ValueError,
-        "layer 2, Dense(6, 3): expected x of shape (N, 6), got (10, 5): make it Dense(5, 3)",
+        "Dense(6, 3): expected x of shape (N, 6), got (10, 5): make it Dense(5, 3)\nin forward of layer 2, Dense(6, 3)",
     ),
     "images without Flatten": (lambda: model().predict(np.ones((10, 2, 2))), ValueError, "put Flatten() before it"),
     "images as bytes": (
@@ -103,7 +106,7 @@ CALLS = {
     "no rows": (
         lambda: train(X[:0], Y[:0]),
         ValueError,
-        "expected as many labels as rows of data, and some, got (0,) and (0,): take both from the same rows",
+        "expected as many labels as rows of data, and some, got (0,) and (0,): give those of the same rows",
     ),
     "a number to predict": (
         lambda: model().predict(1.5),
@@ -143,22 +146,22 @@ CALLS = {
     "a part of a layer in another one": (
         lambda: [part := Dense(4, 4), Sequential([Inner(part), Inner(part)])],
         ValueError,
-        "expected different layers, got one of them, or a part of one, twice: build one for each place",
+        "got one of them, or a part of one, twice, as layer 0 inner.W and layer 1 inner.W: build one for each place",
     ),
     "a Parameter made in forward": (
-        lambda: train(layers=[Late(), Dense(4, 3)]),
-        AttributeError,
-        "expected Parameters made in __init__, got gain later: it would not be trained",
+        lambda: train(layers=[Dense(4, 4), Late(), Dense(4, 3)]),
+        ValueError,
+        "expected every Parameter to be in the model's theta, got one of shape (4,) that is not: layer 1, Late(), gain",
     ),
     "a forward without return": (
         lambda: train(layers=[Dense(4, 3), Forgetful("forward")]),
         TypeError,
-        "expected forward to return an array, got None: does it end with return y?",
+        "expected every forward to return an array, got None: does layer 1, Forgetful(), end with return?",
     ),
     "a backward without return": (
         lambda: train(layers=[Dense(4, 3), Forgetful("backward")]),
         TypeError,
-        "Dense(4, 3): expected dy as an array, got None: does the next layer return its dx?",
+        "expected every backward to return an array, got None: does layer 1, Forgetful(), end with return?",
     ),
     "a layer instead of a model to check": (
         lambda: check_model(Dense(4, 3), SoftmaxCrossEntropy(), X, Y),
@@ -194,9 +197,9 @@ CALLS = {
     "x and y of different lengths": (
         lambda: train(X, Y[:9]),
         ValueError,
-        "expected as many labels as rows of data, and some, got (9,) and (10,): take both",
+        "expected as many labels as rows of data, and some, got (9,) and (10,): give those",
     ),
-    "y that is a number": (lambda: train(X, 3), ValueError, "got () and (10,): take both from the same rows"),
+    "y that is a number": (lambda: train(X, 3), ValueError, "got () and (10,): give those of the same rows"),
     # labels
     "labels as floats": (
         lambda: train(y=Y.astype(float)),
@@ -237,13 +240,13 @@ CALLS = {
     "a single output": (
         lambda: train(layers=[Dense(4, 1), Sigmoid()], loss=SparseCrossEntropy(), y=Y % 1),
         ValueError,
-        "got float32 (10, 1): end the model with a Dense of one output for each class",
+        "got float32 (2, 1): end the model with a Dense of one output for each class",
     ),
     "labels as text": (lambda: train(y=Y.astype(str)), TypeError, "expected integer labels, got <U"),
     "accuracy of other rows": (
         lambda: accuracy(SCORES, Y[:9]),
         ValueError,
-        "expected 10 labels, one for each row, got 9: give those of the same rows",
+        "expected 10 labels, one a row, got shape (9,): give those of the same rows",
     ),
     "a confusion matrix of different lengths": (
         lambda: confusion_matrix(Y, Y[:9], 3),
@@ -266,8 +269,8 @@ CALLS = {
         TypeError,
         "expected n_out of at least 1, got 2.5: give a whole number such as 10",
     ),
-    "dropping everything": (lambda: Dropout(1.0), ValueError, "expected a rate in [0, 1), got 1.0"),
-    "dropping 20 of 1": (lambda: Dropout(20), ValueError, "expected a rate in [0, 1), got 20"),
+    "dropping everything": (lambda: Dropout(1.0), ValueError, "expected rate in [0, 1), got 1.0: 0.5 is usual"),
+    "dropping 20 of 1": (lambda: Dropout(20), ValueError, "expected rate in [0, 1), got 20: 0.5 is usual"),
     "a model without layers": (
         lambda: Sequential([]),
         TypeError,
@@ -296,11 +299,20 @@ CALLS = {
         "expected float32 or float64, got int64: convert with .astype(np.float32)",
     ),
     "a gradient of another shape": (
-        lambda: setattr(Dense(4, 3).b, "grad", np.ones((10, 3))),
+        lambda: setattr(model().layers[2].b, "grad", np.ones((10, 3))),
         ValueError,
         "grad of b: expected shape (3,), got (10, 3): sum over the rows, .sum(axis=0)",
     ),
-    "a parameter replaced": (lambda: setattr(Dense(4, 3), "W", np.ones((4, 3))), AttributeError, "assign to W.value"),
+    "a parameter replaced by another": (
+        lambda: (m := model(), setattr(m.layers[0], "W", Parameter(np.ones((4, 5)))), m.forward(X, training=True)),
+        ValueError,
+        "got one of shape (4, 5) that is not: layer 0, Dense(4, 5), W: make Parameters and layers in __init__",
+    ),
+    "a parameter replaced by an array": (
+        lambda: (m := model(), setattr(m.layers[0], "W", np.ones((4, 5))), m.forward(X, training=True)),
+        ValueError,
+        "expected the layers and Parameters that the model was built of, got fewer",
+    ),
     "backward first": (lambda: model().backward(np.ones((10, 3))), RuntimeError, "call forward right before it"),
     "backward after predict": (
         lambda: (m := model(), m.forward(X), m.predict(X), m.backward(np.ones((10, 3)))),
@@ -347,7 +359,7 @@ CALLS = {
     "evaluate in batches of 0": (
         lambda: evaluate(model(), SoftmaxCrossEntropy(), X, Y, 0),
         ValueError,
-        "expected batch_size of at least 1, got 0: give a whole number such as 1000",
+        "expected batch_size of at least 1, got 0: give a whole number such as 32",
     ),
     "a learning rate of 0": (
         lambda: SGD(model(), 0),
@@ -365,7 +377,11 @@ CALLS = {
         "expected momentum in [0, 1), got 1: 0.9 is usual",
     ),
     "beta of 1": (lambda: Adam(model(), beta_1=1), ValueError, "expected beta_1 in [0, 1), got 1: 0.9 is usual"),
-    "epsilon of 0": (lambda: Adam(model(), epsilon=0), ValueError, "at least 1.2e-38, got 0: 1e-7 is usual"),
+    "epsilon of 0": (
+        lambda: Adam(model(), epsilon=0),
+        ValueError,
+        "expected epsilon >= 1.2e-38 and finite, got 0: 1e-07 is usual",
+    ),
     "nothing to train": (lambda: Adam(Sequential([Flatten(), ReLU()])), ValueError, "add a Dense layer"),
     "layers instead of a model": (
         lambda: Adam(model().layers),
@@ -395,7 +411,7 @@ CALLS = {
     "both kinds of validation": (
         lambda: train(validation_split=0.2, validation_data=(X, Y)),
         ValueError,
-        "expected validation_split or validation_data, got both: leave one of them out",
+        "expected validation_split or validation_data, got both: leave one out",
     ),
     "validation data alone": (
         lambda: train(validation_data=X),
@@ -405,7 +421,7 @@ CALLS = {
     "validation data of different lengths": (
         lambda: train(validation_data=(X, Y[:3])),
         ValueError,
-        "got (3,) and (10,): take both from the same rows",
+        "got (3,) and (10,): give those of the same rows",
     ),
     "monitoring what is not there": (lambda: train(callbacks=[EarlyStopping()]), ValueError, "val_ needs validation"),
     "a callback's class": (
@@ -448,7 +464,7 @@ CALLS = {
     "evaluate on other labels": (
         lambda: evaluate(model(), SoftmaxCrossEntropy(), X, Y[:9]),
         ValueError,
-        "expected 10 labels, one for each row, got 9: give those of the same rows",
+        "expected as many labels as rows of data, and some, got (9,) and (10,): give those of the same rows",
     ),
 }
 

@@ -1,10 +1,10 @@
-"""The contestants of ``demos.benchmark``: nnscratch, its floor, and its peers as their documentation recommends.
+"""Who takes part in ``demos.benchmarks``: nnscratch, its floor, and its peers as their documentation recommends.
 
 All train the same network with Adam (learning rate 1e-3), shuffle anew for every epoch, and add up loss and accuracy as
-``fit`` does, where they can. Backends and threads are chosen once per process, so each contestant has a process of its
+``fit`` does, where they can. Backends and threads are chosen once per process, so each peer has a process of its
 own, which reads a request from each line of its input and answers in JSON:
 
-    python -m demos.contestants NAME THREADS FOLDER
+    python -m demos.benchmarks.peers NAME THREADS FOLDER
 """
 
 import json
@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from demos import costs
+from demos.benchmarks import steps
 from nnscratch import Adam, Dense, ReLU, Sequential, Sigmoid, Softmax, SparseCrossEntropy, fit
 from nnscratch.metrics import accuracy
 
 
-class Contestant:
+class Peer:
     """``__init__`` imports the library, ``build`` makes a new network, ``epoch`` trains it once through the data."""
 
     needs = ()  # the modules without which it cannot take part
@@ -31,7 +31,7 @@ class Contestant:
     chooses_threads = False  # then it is run in one setting only, threads=0
 
 
-class BareProducts(Contestant):
+class BareProducts(Peer):
     """The floor: nothing but the matrix products."""
 
     learns = False
@@ -43,7 +43,7 @@ class BareProducts(Contestant):
         self.model, self.batch_size, self.x = network(sizes, last), batch_size, x
 
     def epoch(self):
-        costs.bare_products(self.model, self.x, self.batch_size)
+        steps.bare_products(self.model, self.x, self.batch_size)
 
     def predict(self, x):
         for p in self.model.parameters:
@@ -51,7 +51,7 @@ class BareProducts(Contestant):
         return x
 
 
-class NNScratch(Contestant):
+class NNScratch(Peer):
     chooses_threads = True
 
     def __init__(self, threads):
@@ -70,13 +70,31 @@ class NNScratch(Contestant):
         return self.model.predict(x)
 
 
+class WrittenOut(Peer):
+    """The same mathematics as nnscratch's in one function: what classes, guards and helpers cost on top of it."""
+
+    def __init__(self, threads):
+        threadpool_limits(threads, user_api="blas")
+
+    def build(self, sizes, last, batch_size, x, y):
+        assert (sizes, last) == ([784, 100, 10], "sigmoid"), "written out for one architecture only"
+        self.model, self.rng = network(sizes, last), np.random.default_rng(0)
+        self.optimizer, self.batch_size, self.x, self.y = Adam(self.model), batch_size, x, y
+
+    def epoch(self):
+        steps.written_out(self.model, self.optimizer, self.x, self.y, self.rng, self.batch_size)
+
+    def predict(self, x):
+        return self.model.predict(x)
+
+
 def network(sizes, last):
     rng = np.random.default_rng(0)
     layers = [layer for n_in, n_out in pairwise(sizes) for layer in (Dense(n_in, n_out, rng=rng), ReLU())]
     return Sequential([*layers[:-1], {"sigmoid": Sigmoid, "softmax": Softmax}[last]()])
 
 
-class Jax(Contestant):
+class Jax(Peer):
     """One call of a jitted step for each batch. The state is donated: its memory is used again for the new state."""
 
     needs = ("jax",)
@@ -130,7 +148,7 @@ class Jax(Contestant):
         return np.asarray(self.forward(self.state[0], x))
 
 
-class Keras(Contestant):
+class Keras(Peer):
     """``compile`` and ``fit``, nothing else."""
 
     def __init__(self, threads):
@@ -168,7 +186,7 @@ class KerasOnTensorFlow(Keras):
     backend, needs = "tensorflow", ("keras", "tensorflow")
 
 
-class PyTorch(Contestant):
+class PyTorch(Peer):
     """Its loss is of logits. Rows are picked by index: a DataLoader, which would fetch them one by one, is slower."""
 
     needs = ("torch",)
@@ -208,7 +226,7 @@ class PyTorchFused(PyTorch):
     fused = True
 
 
-class ScikitLearn(Contestant):
+class ScikitLearn(Peer):
     """``partial_fit`` is one epoch that goes on where the last one ended; its outputs are always a softmax."""
 
     needs = ("sklearn",)
@@ -229,9 +247,10 @@ class ScikitLearn(Contestant):
         return self.model.predict_proba(x)
 
 
-CONTESTANTS = {
+PEERS = {
     "bare products": BareProducts,
     "nnscratch": NNScratch,
+    "written out": WrittenOut,
     "JAX, jitted step": Jax,
     "Keras on JAX": KerasOnJax,
     "Keras on TensorFlow": KerasOnTensorFlow,
@@ -241,14 +260,14 @@ CONTESTANTS = {
 }
 
 
-# ---- The process that a contestant runs in ---------------------------------------------------------------------------
+# ---- The process that a peer runs in ---------------------------------------------------------------------------
 
 
 class Host:
     """Each method answers one kind of request. Times are seconds."""
 
     def __init__(self, name, threads, folder):
-        self.contestant = CONTESTANTS[name](threads)
+        self.peer = PEERS[name](threads)
         self.x, self.y, self.x_test, self.y_test = (np.load(Path(folder) / f"{i}.npy") for i in range(4))
 
     def build(self, sizes, last, batch_size, rows):
@@ -256,36 +275,36 @@ class Host:
         x, y = self.x[:rows], self.y[:rows]
         if rows > len(x):
             x, y = np.resize(x, (rows, x.shape[1])), np.resize(y, rows)
-        self.contestant.build(sizes, last, batch_size, x, y)
+        self.peer.build(sizes, last, batch_size, x, y)
 
     def epoch(self, times=1):
         start = time.perf_counter()
         for _ in range(times):
-            self.contestant.epoch()
+            self.peer.epoch()
         return (time.perf_counter() - start) / times
 
     def predict(self, rows, block):
         x = self.x[:rows]
         start = time.perf_counter()
         for i in range(0, len(x), block):
-            self.contestant.predict(x[i : i + block])
+            self.peer.predict(x[i : i + block])
         return time.perf_counter() - start
 
     def accuracy(self):
-        return accuracy(self.contestant.predict(self.x_test), self.y_test)
+        return accuracy(self.peer.predict(self.x_test), self.y_test)
 
     def resident_growth(self, **network):
         """By how many bytes this process grows, at most, while it builds a network and trains it for an epoch."""
         before, _ = resident()
         self.build(**network)
-        self.contestant.epoch()
+        self.peer.epoch()
         return resident()[1] - before
 
     def traced_peak(self, **network):
         """The most bytes that Python and NumPy held at once for the same, beyond what was there before."""
         tracemalloc.start()
         self.build(**network)
-        self.contestant.epoch()
+        self.peer.epoch()
         return tracemalloc.get_traced_memory()[1]
 
 

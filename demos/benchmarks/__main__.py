@@ -1,12 +1,12 @@
 """nnscratch beside its peers, in one run: training, inference, memory, scaling, and life beside a busy process.
 
-    python -m demos.benchmark                       everything: about a quarter of an hour on two cores
-    python -m demos.benchmark training --repeats 3  one part of it
+    python -m demos.benchmarks                       everything: about a quarter of an hour on two cores
+    python -m demos.benchmarks training --repeats 3  one part of it
     pip install -e ".[bench]"                       installs the peers; those that are missing are left out
 
 What is compared is measured in turns, after an epoch to warm up, at one thread and at all cores; the tables show the
-better setting of each contestant, medians, and medians of the ratios of the rounds. ``demos/contestants.py`` has the
-contestants. Results go to runs/benchmark: results.json, results.md, benchmark.png. With all peers it takes 7 GB of
+better setting of each peer, medians, and medians of the ratios of the rounds. ``demos/benchmarks/peers.py`` has the
+peers. Results go to runs/benchmark: results.json, results.md, benchmark.png. With all peers it takes 7 GB of
 memory.
 """
 
@@ -30,15 +30,17 @@ from matplotlib.figure import Figure
 
 from datasets import mnist
 from datasets.dataset import cache_dir
-from demos import costs, support
-from demos.contestants import CONTESTANTS
+from demos import support
+from demos.benchmarks import steps
+from demos.benchmarks.peers import PEERS
 from nnscratch import plots
 
-FLOOR, OURS = "bare products", "nnscratch"
+FLOOR, OURS, PLAIN = "bare products", "nnscratch", "written out"
+ALL = tuple(name for name in PEERS if name != PLAIN)
 MODELS = {  # name: (widths, last activation, batch size, who trains it: the largest one would take the others too long)
-    "784-10": ((784, 10), "sigmoid", 32, tuple(CONTESTANTS)),
-    "784-100-10": ((784, 100, 10), "sigmoid", 32, tuple(CONTESTANTS)),
-    "784-128-64-10": ((784, 128, 64, 10), "softmax", 32, tuple(CONTESTANTS)),
+    "784-10": ((784, 10), "sigmoid", 32, ALL),
+    "784-100-10": ((784, 100, 10), "sigmoid", 32, tuple(PEERS)),
+    "784-128-64-10": ((784, 128, 64, 10), "softmax", 32, ALL),
     "784-800-800-10": ((784, 800, 800, 10), "softmax", 128, (FLOOR, OURS, "PyTorch, fused Adam", "PyTorch")),
 }
 ROWS, IMAGES, BLOCKS = 60_000, 10_000, (100, 1000, 10_000)
@@ -57,12 +59,12 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class Worker:
-    """The process of one contestant; it sleeps unless it is asked."""
+    """The process of one peer; it sleeps unless it is asked."""
 
     def __init__(self, name, threads, folder):
         self.name, self.threads = name, threads
         self.log = tempfile.TemporaryFile()  # noqa: SIM115  # closed in close()
-        command = [sys.executable, "-m", "demos.contestants", name, str(threads), folder]
+        command = [sys.executable, "-m", "demos.benchmarks.peers", name, str(threads), folder]
         environment = {k: v for k, v in os.environ.items() if k not in THREAD_VARIABLES}
         environment["TF_CPP_MIN_LOG_LEVEL"] = "2"  # TensorFlow greets with pages of notes
         self.process = subprocess.Popen(
@@ -93,7 +95,7 @@ class Bench:
 
     def __init__(self, names, repeats, folder):
         self.names, self.repeats, self.folder, self.workers, self.noise = names, repeats, folder, {}, []
-        self.model, self.x = costs.learner()[0], np.full((9600, 784), 0.5, np.float32)
+        self.model, self.x = steps.learner()[0], np.full((9600, 784), 0.5, np.float32)
 
     def __enter__(self):
         return self
@@ -103,10 +105,10 @@ class Bench:
             worker.close()
 
     def settings(self, name):
-        return (0,) if CONTESTANTS[name].chooses_threads else sorted({1, cores()})
+        return (0,) if PEERS[name].chooses_threads else sorted({1, cores()})
 
     def team(self, names, **network):
-        """The workers of these contestants, each with a new network, by (name, setting)."""
+        """The workers of these peers, each with a new network, by (name, setting)."""
         keys = [(name, threads) for name in names if name in self.names for threads in self.settings(name)]
         for key in keys:
             self.start(*key)
@@ -122,7 +124,7 @@ class Bench:
 
     def listen(self):
         """How long a computation that is always the same takes now."""
-        self.noise.append(costs.bare_products(self.model, self.x))
+        self.noise.append(steps.bare_products(self.model, self.x))
 
     def measure(self, worker, request):
         time.sleep(SETTLE)
@@ -151,7 +153,7 @@ def without_slow_settings(seconds):
 
 
 def summary(seconds):
-    """For each contestant its best setting by median, and how many times as long nnscratch takes.
+    """For each peer its best setting by median, and how many times as long nnscratch takes.
 
     That is the median of the ratios of each round, of what was measured within the same minute: the machine may be
     slower in some rounds than in others.
@@ -206,9 +208,9 @@ def training(bench):
         rows = summary(bench.race({key: (worker, {"do": "epoch"}) for key, worker in team.items()}, bench.repeats))
         accuracies = {}
         for name, row in rows.items():
-            if CONTESTANTS[name].learns:
+            if PEERS[name].learns:
                 row["accuracy"] = accuracies[name] = team[name, row["setting"]].ask("accuracy")
-        results[model] = {"batch size": batch_size, "epochs": 1 + bench.repeats, "contestants": rows,
+        results[model] = {"batch size": batch_size, "epochs": 1 + bench.repeats, "peers": rows,
                           "odd accuracies": odd_ones(accuracies)}  # fmt: skip
     return results
 
@@ -216,13 +218,13 @@ def training(bench):
 def inference(bench):
     """nnscratch in the blocks that its ``predict`` chooses; the others in the best size of those in BLOCKS."""
     entrants = {}
-    team = bench.team(bench.names, sizes=(784, 100, 10), last="sigmoid", batch_size=32, rows=3200)
+    team = bench.team(ALL, sizes=(784, 100, 10), last="sigmoid", batch_size=32, rows=3200)
     for (name, setting), worker in team.items():
         worker.ask("epoch")  # scikit-learn predicts only after training
         for block in (IMAGES,) if name == OURS else BLOCKS:
             key = name, setting if name == OURS else f"{setting}, blocks of {block}"
             entrants[key] = worker, {"do": "predict", "rows": IMAGES, "block": block}
-    return {"images": IMAGES, "contestants": summary(bench.race(entrants, 4 * bench.repeats))}
+    return {"images": IMAGES, "peers": summary(bench.race(entrants, 4 * bench.repeats))}
 
 
 def memory(bench):
@@ -245,7 +247,8 @@ def memory(bench):
         theta = 4 * sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
         ours[model] = {"theta": theta, "limit": 30e6 + 6 * theta, "process": growth(OURS, model, "resident_growth"),
                        "arrays": growth(OURS, model, "traced_peak")}  # fmt: skip
-    peers = {name: growth(name, "784-100-10", "resident_growth") for name in bench.names if name not in (FLOOR, OURS)}
+    others = [name for name in bench.names if name not in (FLOOR, OURS, PLAIN)]
+    peers = {name: growth(name, "784-100-10", "resident_growth") for name in others}
     return {OURS: ours, "peers, 784-100-10": peers}
 
 
@@ -312,8 +315,8 @@ def table(head, rows):
     return [f"| {' | '.join(map(str, line))} |" for line in lines] + [""]
 
 
-def contestants_table(rows, unit, scale):
-    head = ["contestant", "setting", unit, "from", "to", "nnscratch takes", "test accuracy"]
+def peers_table(rows, unit, scale):
+    head = ["peer", "setting", unit, "from", "to", "nnscratch takes", "test accuracy"]
     lines = []
     for name, row in sorted(rows.items(), key=lambda item: item[1]["median"]):
         seconds = [f"{scale * value:.3f}" for value in (row["median"], min(row["seconds"]), max(row["seconds"]))]
@@ -331,7 +334,7 @@ def markdown(results):
     """The tables of all parts that were run."""
     machine, said = results["machine"], results["noise"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    lines = [f"Measured by `python -m demos.benchmark` on {machine['cores']} cores, {machine['processor']}, "
+    lines = [f"Measured by `python -m demos.benchmarks` on {machine['cores']} cores, {machine['processor']}, "
              f"{machine['data']}, with {versions}.", ""]  # fmt: skip
     load = "unknown" if said["load before"] is None else f"{said['load before']:.2f}"
     lines += [f"Noise: the slowest reference computation took {said['spread']:.2f} times the median, "
@@ -341,17 +344,17 @@ def markdown(results):
         lines += [f'Not installed: {", ".join(machine["missing"])} (`pip install -e ".[bench]"`).', ""]
     for model, part in results.get("training", {}).items():
         lines += [f"### {model}, batch {part['batch size']}: training, {part['epochs']} epochs", ""]
-        lines += contestants_table(part["contestants"], "s/epoch", 1)
+        lines += peers_table(part["peers"], "s/epoch", 1)
         lines += [f"**Warning: not the same accuracy. {warning}.**\n" for warning in part["odd accuracies"].values()]
     if part := results.get("inference"):
         lines += [f"### Inference: {part['images']:,} images, 784-100-10", ""]
-        lines += contestants_table(part["contestants"], "ms", 1e3)
+        lines += peers_table(part["peers"], "ms", 1e3)
     if part := results.get("memory"):
         lines += ["### Memory of training beyond the data", ""]
         rows = [[f"nnscratch, {model}", mb(row["process"]), mb(row["arrays"]), mb(row["limit"])]
                 for model, row in part[OURS].items()]  # fmt: skip
         rows += [[f"{name}, 784-100-10", mb(value), "", ""] for name, value in part["peers, 784-100-10"].items()]
-        lines += table(["contestant", "growth of the process, MB", "its arrays, MB", "30 MB + 6 theta"], rows)
+        lines += table(["peer", "growth of the process, MB", "its arrays, MB", "30 MB + 6 theta"], rows)
     for axis, values in results.get("scaling", {}).items():
         lines += [f"### Scaling: {axis}", ""]
         rows = [[value, *(f"{1e6 * row[key]:.1f}" for key in (OURS, FLOOR)), f"{row['ratio']:.2f}",
@@ -380,7 +383,7 @@ def picture(part, title):
     figure.suptitle(title)
     panels = figure.subplots(-(-len(part) // 2), 2, squeeze=False).flat
     for ax, (model, results) in zip(panels, part.items(), strict=False):
-        rows = sorted(results["contestants"].items(), key=lambda item: -item[1]["median"])
+        rows = sorted(results["peers"].items(), key=lambda item: -item[1]["median"])
         colors = [{OURS: plots.RIGHT, FLOOR: "0.8"}.get(name, "0.6") for name, _ in rows]
         texts = [f"{row['median']:.2f} s" + f", x {row['ratio']:.2f}" * (name != OURS) for name, row in rows]
         ax.bar_label(
@@ -411,12 +414,12 @@ def processor():
 
 def installed():
     """The names of those whose libraries are here, and of those who are missing."""
-    here = {name: all(importlib.util.find_spec(module) for module in each.needs) for name, each in CONTESTANTS.items()}
+    here = {name: all(importlib.util.find_spec(module) for module in each.needs) for name, each in PEERS.items()}
     return [name for name in here if here[name]], [name for name in here if not here[name]]
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(prog="python -m demos.benchmark", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m demos.benchmarks", description=__doc__.split("\n")[0])
     parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--repeats", type=support.positive(int), default=5, help="default: %(default)s")
     parser.add_argument("--output", type=Path, default=Path("runs/benchmark"), help="default: %(default)s")
@@ -431,7 +434,7 @@ def main(arguments=None):
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     results = {"machine": machine(missing)}
     with tempfile.TemporaryDirectory() as folder, Bench(names, options.repeats, folder) as bench:
-        for i, array in enumerate(array for pair in costs.load() for array in pair):
+        for i, array in enumerate(array for pair in steps.load() for array in pair):
             np.save(Path(folder) / f"{i}.npy", array)
         for part in options.parts or PARTS:
             report.say(f"measuring: {part}")

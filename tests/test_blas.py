@@ -1,13 +1,14 @@
 """How many BLAS threads a training uses, and that it puts things back."""
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nnscratch import SGD, Callback, Dense, Sequential, SoftmaxCrossEntropy, fit
-from nnscratch.threads import WORTH_THREADS, blas_threads
+from nnscratch import SGD, Callback, Dense, Parameter, Sequential, SoftmaxCrossEntropy, fit
+from nnscratch.blas import WORTH_THREADS, blas_threads
 
 
 def now():
@@ -22,19 +23,28 @@ def _two_threads():
         yield
 
 
+def of_size(n):
+    """A model whose largest product with one row has n multiplications."""
+    return SimpleNamespace(parameters=[Parameter(np.zeros(n, np.float32)), Parameter(np.zeros(1))])
+
+
 @pytest.mark.parametrize(
     ("multiplications", "threads", "expected"),
     [(WORTH_THREADS - 1, None, 1), (WORTH_THREADS, None, 2), (10, 2, 2), (WORTH_THREADS, 1, 1)],
 )
-def test_small_products_run_on_one_thread_unless_told_otherwise(multiplications, threads, expected):
-    with blas_threads(multiplications, threads) as changed:
+def test_small_products_run_on_one_thread_unless_told_otherwise(multiplications, threads, expected, capsys):
+    model = of_size(1)
+    with blas_threads(model, multiplications, threads, 1):
         assert now() == {expected}
-        assert changed == ("BLAS threads: 1 (choose with threads=)" if expected == 1 else "")
+    assert capsys.readouterr().out == ("BLAS threads: 1 (choose with threads=)\n" if expected == 1 else "")
     assert now() == {2}
+    with blas_threads(of_size(10), WORTH_THREADS // 10, threads, 0):
+        assert now() == {threads or 2}
+    assert capsys.readouterr().out == ""
 
 
 def test_they_are_put_back_when_something_fails():
-    block = blas_threads(10)
+    block = blas_threads(of_size(1), 10, None, 0)
     block.__enter__()
     assert now() == {1}
     assert not block.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
@@ -43,8 +53,8 @@ def test_they_are_put_back_when_something_fails():
 
 def test_without_threadpoolctl_nothing_is_changed(monkeypatch):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)  # importing it fails
-    with blas_threads(10) as changed:
-        assert changed == ""
+    with blas_threads(of_size(1), 10, None, 1):
+        assert now() == {2}
     with pytest.raises(ImportError, match="expected threadpoolctl to set threads=2, got no such package: pip install"):
         fit_once(batch_size=10, threads=2)
 

@@ -1,12 +1,12 @@
-"""Every classic mistake in ``planted`` is caught by its check; docs/correctness.md lists them all."""
+"""Every classic mistake in ``bugs`` is caught by its check; docs/bugs.md lists them all."""
 
 import re
 
 import pytest
 
 from nnscratch import Dense, Dropout, ReLU, SparseCrossEntropy
-from tests.correctness import PAGE, Result, gradient_errors, render
-from tests.planted import BUGS, SETTINGS, Bug, is_caught, layer, loss, planted
+from tests.bugs import BUGS, SETTINGS, Bug, is_caught, layer, loss, planted
+from tests.write_bugs_page import PAGE, Result, gradient_errors, render
 
 MEASURED = re.compile(r"\d+\.\d+(?:e[-+]?\d+)?|\d+(?= of them)")
 

@@ -2,7 +2,7 @@
 
 A bug is a change of a few characters in the framework's own source, as somebody might have typed it: the table below
 shows the right line and the wrong one. ``planted(bug)`` swaps the code inside the function itself, so that whoever has
-imported it before runs the wrong one too. ``python -m tests.correctness`` trains with each of them.
+imported it before runs the wrong one too. ``python -m tests.write_bugs_page`` trains with each of them.
 """
 
 import inspect
@@ -32,9 +32,9 @@ from nnscratch import (
     check_layer,
     check_loss,
     fit,
+    train_epoch,
 )
 from nnscratch.metrics import one_hot
-from nnscratch.training import _train_epoch
 from tests import test_layers, test_losses, test_metrics, test_model, test_optimizers, test_training
 
 
@@ -172,7 +172,8 @@ BUGS = {
         "{wrong.loss:.2f}.",
     ),
     "the input of the batch before": Bug(
-        [(Dense.forward, "self.x = x", "if self.training: self.x, self.latest = vars(self).get('latest', x), x")],
+        [(Dense.forward, "self.x = guards",
+          "if self.training: self.x, self.latest = vars(self).get('latest', x), x\n    _ = guards")],
         layer(Dense),
         "It hardly does. The shapes fit and db is right: the loss falls a little, to {wrong.loss:.2f}.",
         "batches of 40",
@@ -196,7 +197,7 @@ BUGS = {
         "learns from what the first one makes.",
     ),
     "ReLU's mask x >= 0": Bug(
-        [(ReLU.forward, "self.y = ", "self.x, self.y = x, "), (ReLU.backward, "self.y > 0", "self.x >= 0")],
+        [(ReLU.forward, "self.y: Array = ", "self.x, self.y = x, "), (ReLU.backward, "self.y > 0", "self.x >= 0")],
         suite(test_layers.test_relu_takes_0_where_it_has_no_derivative),
         "A sum of many numbers is hardly ever 0, so nothing changes here. Behind another ReLU or Dropout many "
         "inputs are.",
@@ -218,7 +219,8 @@ BUGS = {
         "sigmoid inside",
     ),
     "sigmoid's derivative at y instead of x": Bug(
-        [(Sigmoid.forward, "return y", "self.slope = np.exp(-y) / (1 + np.exp(-y)) ** 2; return y")],
+        [(Sigmoid.forward, "return np.where(x >= 0, 1, e) / total",
+          "y = np.where(x >= 0, 1, e) / total; self.slope = np.exp(-y) / (1 + np.exp(-y)) ** 2; return y")],
         layer(Sigmoid),
         "As y lies between 0 and 1, this slope lies between 0.197 and 0.25: seldom right, but never of the wrong "
         "sign.",
@@ -278,26 +280,26 @@ BUGS = {
         "SGD",
     ),
     "a mean over rows and classes": Bug(
-        [(CrossEntropy._forward, "/ len(q)", "/ q.size"), (CrossEntropy.backward, "len(g)", "g.size")],
+        [(CrossEntropy.forward, "/ len(q)", "/ q.size"), (CrossEntropy.backward, "len(g)", "g.size")],
         suite(test_losses.test_a_model_that_knows_nothing_loses_log_10),
         "Loss and gradient agree and are ten times too small: Adam cancels it, and a loss of {wrong.loss:.3f} "
         "looks wonderful.",
     ),
     "scores that are not normalised": Bug(
-        [(CrossEntropy._forward, "q = outputs / total", "q = outputs"),
+        [(CrossEntropy.forward, "q = scores / self.total", "q = scores"),
          (CrossEntropy.backward, "(g - (g * self.q).sum(axis=1, keepdims=True)) / (self.total * len(g))",
           "g / len(g)")],
         suite(test_losses.test_a_model_that_knows_nothing_loses_log_10),
         "The gradient is right, and a loss of {wrong.loss:.1e} looks perfect: all outputs at 1 make it 0.",
     ),
     "labels off by one": Bug(
-        [(one_hot, "labels] = 1", "labels.astype(int) - 1] = 1")],
+        [(one_hot, "np.arange(n_classes)", "(np.arange(n_classes) + 1) % n_classes")],
         suite(test_metrics.test_one_hot_and_back, labels=[0, 3, 6]),
-        "The loss falls to {wrong.loss:.2f}, as ever, and its gradient is right. Label 0 becomes index -1, the "
-        "last column, without an error.",
+        "The loss falls to {wrong.loss:.2f}, as ever, and its gradient is right. Label 0 ends up in the last "
+        "column, without an error.",
     ),
     "sums of exponentials that overflow": Bug(
-        [(SoftmaxCrossEntropy.forward, "outputs - outputs.max(axis=1, keepdims=True)", "outputs")],
+        [(SoftmaxCrossEntropy.forward, "z - z.max(axis=1, keepdims=True)", "z")],
         suite(test_losses.test_extreme_logits, dtype=np.float64),
         "float32 overflows where a logit is above 88, which none reaches here.",
         "logits",
@@ -327,8 +329,8 @@ BUGS = {
         "five epochs this helps.",
     ),
     "weight decay through Adam's gradient": Bug(
-        [(Adam.step, "theta *= 1 - float(self.learning_rate * self.weight_decay)",
-          "grad += self.weight_decay * theta")],
+        [(Adam.step, "theta *= 1 - self.learning_rate * self.weight_decay",
+          "g += self.weight_decay * theta")],
         suite(test_optimizers.test_weight_decay_by_hand, kind=Adam),
         "The loss falls, to {wrong.loss:.2f}. But Adam divides the decay, too, by the size of the gradient: where "
         "that is small, the weights are pulled to 0 all the harder.",
@@ -336,13 +338,14 @@ BUGS = {
     ),
     # ---- data and training ----
     "x shuffled, y not": Bug(
-        [(batches, "(x.take(rows, axis=0), y[rows]) for rows in picks",
-          "(x.take(rows, axis=0), y[i * batch_size :][: len(rows)]) for i, rows in enumerate(picks)")],
+        [(batches, "(x.take(rows, axis=0), y[rows]) for rows in rows_of_batches",
+          "(x.take(rows, axis=0), y[i * batch_size :][: len(rows)]) for i, rows in enumerate(rows_of_batches)")],
         EVERY_ROW,
         "It does not: the labels are random, and the loss stays at {wrong.loss:.2f}, that is ln 10.",
     ),
     "the caller's arrays shuffled": Bug(
-        [(batches, "picks =", "x[:], y[:], order = x[order], y[order], np.arange(len(x)); picks =")],
+        [(batches, "rows_of_batches =",
+          "x[:], y[:], order = x[order], y[order], np.arange(len(x)); rows_of_batches =")],
         EVERY_ROW,
         "The pairs are right. What the caller has beside them, such as file names, no longer fits.",
     ),
@@ -352,39 +355,42 @@ BUGS = {
         "Every row is still used once in an epoch, and one order is as good as another.",
     ),
     "the last batch dropped": Bug(
-        [(batches, "range(0, len(x), batch_size)", "range(0, len(x) - batch_size + 1, batch_size)")],
+        [(batches, "range(batch_size, len(x), batch_size))",
+          "range(batch_size, len(x), batch_size))[: len(x) // batch_size]")],
         EVERY_ROW,
         "Of 10,000 rows, 16 are left out, other ones in each epoch.",
     ),
     "the step before backward": Bug(
-        [(_train_epoch, "model.backward(loss.backward())", "optimizer.step(); model.backward(loss.backward())"),
-         (_train_epoch, "\n        optimizer.step()\n", "\n")],
+        [(train_epoch, "model.backward(loss.backward())", "optimizer.step(); model.backward(loss.backward())"),
+         (train_epoch, "\n        optimizer.step()\n", "\n")],
         suite(test_training.test_fit_is_the_visible_loop),
         "Each step takes the gradient of the batch before: downhill as well, only one step late.",
     ),
     "validation rows leak into training": Bug(
-        [(fit, "x, y, validation_data = x[:split], y[:split], (x[split:], y[split:])",
-          "validation_data = x[split:], y[split:]")],
+        [(fit, "x_train, y_train, held_out = x_train[:n], y_train[:n], (x_train[n:], y_train[n:])",
+          "held_out = x_train[n:], y_train[n:]")],
         suite(test_training.test_validation_split_holds_out_the_last_rows),
         "It looks better: {wrong.val_accuracy:.4f} on the validation rows instead of {right.val_accuracy:.4f}. The "
         "test digits say {wrong.accuracy:.4f}.",
         "validated",
     ),
     "the loss averaged over batches": Bug(
-        [(_train_epoch, "value * len(x)", "value"), (_train_epoch, "total / rows", "total / step")],
+        [(train_epoch, "rows, total, score = 0,", "steps, rows, total, score = 0, 0,"),
+         (train_epoch, "total += value * len(x)", "steps += 1; total += value"),
+         (train_epoch, "total / rows", "total / steps")],
         suite(test_training.test_the_epochs_loss_weighs_a_short_batch_by_its_rows),
         "Only what is printed is wrong, {wrong.loss:.4f} instead of {right.loss:.4f}: the short batch at the end "
         "counts like a full one.",
     ),
     "dropout never on": Bug(
-        [(_train_epoch, "model.forward(x, training=True)", "model.forward(x)")],
+        [(train_epoch, "model.forward(x, training=True)", "model.forward(x)")],
         suite(test_training.test_layers_know_whether_they_are_trained),
         "It learns as without dropout: {wrong.train_accuracy:.4f} on the training digits instead of "
         "{right.train_accuracy:.4f}, and in five epochs dropout does not pay yet.",
         "dropout",
     ),
     "dropout on in prediction": Bug(
-        [(Sequential.predict, "self.forward(x[i : i + BLOCK])", "self.forward(x[i : i + BLOCK], True)")],
+        [(Sequential.predict, "self.forward(x[i : i + batch_size])", "self.forward(x[i : i + batch_size], True)")],
         suite(test_model.test_predict_is_a_fresh_array_and_leaves_dropout_out),
         "The other half of the units knows most of it, too. The same digit gets other scores each time.",
         "dropout",

@@ -1,8 +1,8 @@
-"""What is known of the framework's correctness, in numbers: writes docs/correctness.md.
+"""What is known of the framework's correctness, in numbers: writes docs/bugs.md.
 
-    python -m tests.correctness
+    python -m tests.write_bugs_page
 
-Every bug of ``planted`` is planted, looked for by its check, and trained with: some 130 short trainings on the sample
+Every bug of ``bugs`` is planted, looked for by its check, and trained with: some 130 short trainings on the sample
 of MNIST, on one BLAS thread.
 """
 
@@ -18,13 +18,13 @@ from datasets import mnist
 from demos import support
 from demos.mnist import MODELS
 from nnscratch import Sequential, SparseCrossEntropy, check_layer, check_loss, check_model, evaluate, fit
-from nnscratch.files import replacing
+from nnscratch.saving import replacing
 from tests import test_layers, test_losses
-from tests.planted import BUGS, SETTINGS, is_caught, planted
+from tests.bugs import BUGS, SETTINGS, is_caught, planted
 from tests.wrong_calls import CALLS, FILE_CALLS
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "correctness.md"
+PAGE = ROOT / "docs" / "bugs.md"
 SEEDS = range(3)
 NEXT_TO_NOTHING = 0.01  # of accuracy: what another seed may change as well
 
@@ -123,7 +123,8 @@ def render(caught, errors, right, wrong):
 INTRODUCTION = """\
 # Correctness
 
-What is known, in numbers. This page is written by `python -m tests.correctness`, which counts, checks and trains anew.
+What is known, in numbers. This page is written by `python -m tests.write_bugs_page`, which counts, checks and trains
+anew.
 
 | what | figure |
 | --- | --- |"""
@@ -136,7 +137,7 @@ allow 1e-7.
 
 Most mistakes do not stop a training: the loss falls, most digits are recognised, and nobody looks any further. To see
 whether the tests would, these were made on purpose, one at a time, each by changing a line or two of the framework:
-[tests/planted.py](../tests/planted.py) has the right lines and the wrong ones. With {harmless} of them, the accuracy
+[tests/bugs.py](../tests/bugs.py) has the right lines and the wrong ones. With {harmless} of them, the accuracy
 falls by less than {limit}, or rises.
 
 The accuracies are means over the seeds 0, 1 and 2, first without the bug, then with it, as its author would see them:
@@ -148,7 +149,7 @@ seeds differ by up to {spread:.4f}.
 
 TRAINED = """
 `check_layer` and `check_loss` are public: they find the same mistakes in layers and losses of your own. The other
-checks are tests of the suite. `tests/test_planted.py` runs each check without its bug, with it, and without it again.
+checks are tests of the suite. `tests/test_bugs.py` runs each check without its bug, with it, and without it again.
 
 What was trained, in float32, on one BLAS thread, with batches of 32 and the defaults, unless said otherwise (other
 machines round differently, and their last digits differ):

@@ -1,0 +1,1 @@
+"""How fast nnscratch is: a step taken apart (``steps``), and a race with others (``python -m demos.benchmarks``)."""

@@ -1,0 +1,12 @@
+"""Gradient checks: is ``backward`` really the derivative of ``forward``?
+
+Read ``slopes`` first: how a derivative is measured without knowing any calculus. Then ``checks``:
+what is compared with what, for a layer, a loss, and a whole model. Then what comes with it:
+``promises``, what else a layer has to keep; ``diagnosis``, wrong gradients in words; ``report``,
+the table.
+"""
+
+from nnscratch.checking.checks import check_layer, check_loss, check_model
+from nnscratch.checking.report import GradientError, Report, Row
+
+__all__ = ["GradientError", "Report", "Row", "check_layer", "check_loss", "check_model"]

@@ -1,0 +1,65 @@
+"""What a wrong gradient looks like, in words: the classic mistakes leave traces."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nnscratch.parameter import Array
+
+
+def diagnose(
+    found: Array, slopes: Array, gradient: Array, entries: NDArray[np.intp], dy: Array, n: int
+) -> str:
+    """The likely mistake, or nothing.
+
+    ``found`` are the entries that backward gave, ``slopes`` the measured ones; ``gradient`` is the
+    array that the former come from, at the flat indices ``entries``; dy is what backward was given,
+    n the number of rows.
+    """
+
+    def close(a: Array, b: Array) -> bool:
+        return a.shape == b.shape and bool(
+            np.allclose(a, b, rtol=1e-5, atol=1e-9 * np.abs(slopes).max())
+        )
+
+    if np.isnan(found).any():
+        return "NaN, as it was before: added to the old gradient (+=, not =), or never set"
+    if not slopes.any():
+        return "not zero, although nothing depends on this entry"
+    factor = float(found @ slopes / (slopes @ slopes))
+    if close(found, factor * slopes):
+        mean = "the mean over the batch is taken in the loss, once, and nowhere else"
+        causes = {
+            -1.0: "the sign is flipped",
+            0.0: "zero where the slope is not",
+        }
+        if n > 2:  # a factor of 1 or 2 has other likely causes
+            causes |= {
+                float(n): f"N = {n} times too large: {mean}",
+                1 / n: f"N = {n} times too small: {mean}",
+            }
+        known = [
+            cause
+            for value, cause in causes.items()
+            if np.isclose(factor, value, rtol=1e-5, atol=1e-9)
+        ]
+        return (
+            known[0]
+            if known
+            else f"{factor:.9g} times the slope, everywhere: a factor is missing or too much"
+        )
+    if (
+        gradient.ndim == 2
+        and gradient.shape == gradient.shape[::-1]
+        and close(gradient.T.ravel()[entries], slopes)
+    ):
+        return "it looks transposed: xᵀ dy, not dyᵀ x"
+    if (
+        dy.ndim > 1
+        and dy.shape[1:] == gradient.shape
+        and any(close(found, row.ravel()[entries]) for row in dy)
+    ):
+        return "it was not summed over the rows: dy.sum(axis=0), not one row of dy"
+    if dy.ndim == 2 and dy.shape[:1] == gradient.shape and close(found, dy.sum(axis=1)[entries]):
+        return "it was summed over the wrong axis: dy.sum(axis=0), not 1"
+    wrong = ~np.isclose(found, slopes, rtol=1e-5, atol=1e-9 * np.abs(slopes).max())
+    return "zero where the slope is not" if wrong.any() and not found[wrong].any() else ""
