@@ -1,12 +1,14 @@
 """A tiny data set, and a web server on this machine that serves it and misbehaves on demand.
 
+The server is written on bare sockets, so that it can say anything, be it HTTP or not.
+
 ``python -m tests.tiny URL FOLDER`` loads it, for tests that need other processes.
 """
 
+import contextlib
 import gzip
-import hashlib
-import http.server
 import re
+import socket
 import ssl
 import sys
 import threading
@@ -15,7 +17,8 @@ import time
 import numpy as np
 
 from datasets import idx
-from datasets.dataset import NAMES, Dataset, File
+from datasets.dataset import NAMES, Dataset
+from datasets.file import File, sha256
 
 _rng = np.random.default_rng(0)
 ARRAYS = (
@@ -29,14 +32,15 @@ PACKED = {f"{name}.gz": gzip.compress(data, mtime=0) for name, data in PLAIN.ite
 FIRST = f"{NAMES[0]}.gz"
 
 
-def sha256(data):
-    return hashlib.sha256(data).hexdigest()
+def other_header(packed):
+    """The same content, as another program may pack it: with a time and a file name in the gzip header."""
+    return packed[:3] + b"\x08time\0\3name\0" + packed[10:]
 
 
-def tiny(*mirrors):
+def tiny(*mirrors, folders=()):
     """The data set, from these mirrors."""
     files = (File(len(PACKED[f"{n}.gz"]), sha256(PACKED[f"{n}.gz"]), sha256(PLAIN[n])) for n in NAMES)
-    return Dataset("tiny", tuple("abcdefghij"), mirrors, tuple(files))
+    return Dataset("tiny", tuple("abcdefghij"), mirrors, tuple(files), folders)
 
 
 def assert_right(data):
@@ -46,48 +50,103 @@ def assert_right(data):
         np.testing.assert_array_equal(got, expected)
 
 
-class Server(http.server.ThreadingHTTPServer):
+class Clock:
+    """A clock that tests can move; sleeping moves it too. It stands where the downloader has the module ``time``."""
+
+    def __init__(self):
+        self.ahead, self.sleeps = 0.0, []
+
+    def monotonic(self):
+        return time.monotonic() + self.ahead
+
+    def sleep(self, seconds):
+        self.sleeps.append(seconds)
+        self.ahead += seconds
+
+
+class Server:
     """Serves PACKED at ``url``. The requests for FIRST are answered by ``script``, one function after the other, each
-    called with the handler and the file's bytes; the last one, or plain service, answers for ever."""
+    called with the visit and the file's bytes; the last one, or plain service, answers for ever."""
 
-    daemon_threads = True
-
-    def __init__(self, *script, repeat=True, certificate=None):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.script, self.repeat, self.requests, self.sent = list(script), repeat, [], 0
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/"
+    def __init__(self, *script, certificate=None, clock=None):
+        self.script, self.clock = list(script), clock or Clock()
+        self.requests, self.sent = [], 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.context = None
         if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            certificate.configure_cert(context)
-            self.socket = context.wrap_socket(self.socket, server_side=True)
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(self.context)
             self.url = self.url.replace("http", "https")
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+        threading.Thread(target=self.listen, daemon=True).start()
 
-    def handle_error(self, request, client_address):
-        """Clients that go away are what these tests are about."""
+    def listen(self):
+        with contextlib.suppress(OSError):  # the listener was closed
+            while True:
+                connection, _ = self.listener.accept()
+                threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        # Clients that go away, and TLS that comes to nothing, are what these tests are about.
+        with contextlib.suppress(OSError), connection:
+            if self.context is not None:
+                connection = self.context.wrap_socket(connection, server_side=True)
+            with connection:
+                Visit(self, connection).answer()
+
+    def __enter__(self):
+        return self
 
     def __exit__(self, *error):
-        self.shutdown()
-        super().__exit__(*error)
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # it wakes the thread that accepts
+        self.listener.close()
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        server, name = self.server, self.path.rsplit("/", 1)[-1]
-        server.requests.append((self.path, dict(self.headers)))
+class Visit:
+    """One connection, on which one request comes and one answer goes."""
+
+    def __init__(self, server, connection):
+        self.server, self.connection = server, connection
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            came = connection.recv(1 << 16)
+            if not came:
+                raise ConnectionError("gone before the request was complete")
+            head += came
+        request, *lines = head.decode().splitlines()
+        self.method, self.path, _ = request.split(" ", 2)
+        self.headers = dict(line.split(": ", 1) for line in lines if line)
+        server.requests.append((self.path, self.headers))
+
+    def answer(self):
+        name, script = self.path.rsplit("/", 1)[-1], self.server.script
         answer = plain
-        if name == FIRST and server.script:
-            answer = server.script[0] if server.repeat and len(server.script) == 1 else server.script.pop(0)
-        answer(self, PACKED[name])
+        if script and (name == FIRST or self.method == "CONNECT"):
+            answer = script[0] if len(script) == 1 else script.pop(0)
+        answer(self, PACKED.get(name, b""))
 
-    def log_message(self, *args):
-        pass
+    def send(self, data):
+        self.connection.sendall(data)
+        self.server.sent += len(data)
 
-    def start(self, code, **headers):
-        self.send_response(code)
-        for key, value in headers.items():
-            self.send_header(key.replace("_", "-"), str(value))
-        self.end_headers()
+    def pass_time(self, seconds):
+        self.server.clock.ahead += seconds
+
+    def wait(self):
+        """Say nothing more, until the client has gone. Meanwhile a minute passes, and another one if that was before
+        the client had read what came last."""
+        for pause in (0.2, 5, 5):
+            self.connection.settimeout(pause)
+            with contextlib.suppress(TimeoutError):
+                self.connection.recv(1)
+                return
+            self.pass_time(60)
+
+    def start(self, code, reason="Some Reason", **headers):
+        lines = [f"HTTP/1.1 {code} {reason}", *(f"{key.replace('_', '-')}: {value}" for key, value in headers.items())]
+        self.send("".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1"))
 
     def begin(self, size):
         """Send the headers for a file of this size, or for the part that is asked for; return where that starts."""
@@ -103,27 +162,46 @@ class Handler(http.server.BaseHTTPRequestHandler):
 # ---- Answers ----
 
 
-def plain(handler, data):
+def plain(visit, data):
     """As a good server does it, with Range."""
-    handler.wfile.write(data[handler.begin(len(data)) :])
+    visit.send(data[visit.begin(len(data)) :])
 
 
-def without_range(handler, data):
-    handler.start(200, Content_Length=len(data))
-    handler.wfile.write(data)
+def without_range(visit, data):
+    visit.start(200, Content_Length=len(data))
+    visit.send(data)
 
 
-def status(code, **headers):
-    return lambda handler, data: handler.start(code, Content_Length=0, **headers)
+def say(*parts):
+    """These bytes, whatever they are."""
+    return lambda visit, data: visit.send(b"".join(parts))
+
+
+def status(code, reason="Some Reason", **headers):
+    return lambda visit, data: visit.start(code, reason, **{"Content_Length": 0, **headers})
 
 
 def body(content, **headers):
     """Other bytes, or a function of the right ones, with status 200."""
 
-    def answer(handler, data):
+    def answer(visit, data):
         sent = content(data) if callable(content) else content
-        handler.start(200, **{"Content_Length": len(sent), **headers})
-        handler.wfile.write(sent)
+        visit.start(200, **{"Content_Length": len(sent), **headers})
+        visit.send(sent)
+
+    return answer
+
+
+def chunked(*sizes, end=b"0\r\n\r\n"):
+    """The file in chunks; ``sizes`` are what the chunks' headers say, the last one again and again."""
+
+    def answer(visit, data):
+        visit.start(200, Transfer_Encoding="chunked")
+        for i in range(0, len(data), 9_999):
+            piece = data[i : i + 9_999]
+            size = sizes[min(i // 9_999, len(sizes) - 1)] if sizes else b"%x"
+            visit.send((size % len(piece) if b"%" in size else size) + b"\r\n" + piece + b"\r\n")
+        visit.send(end)
 
     return answer
 
@@ -131,29 +209,75 @@ def body(content, **headers):
 def cut(position, change=bytes):
     """Good, until the connection breaks at this byte of the file."""
 
-    def answer(handler, data):
-        handler.wfile.write(change(data)[handler.begin(len(data)) : position])
-        handler.close_connection = True
+    def answer(visit, data):
+        visit.send(change(data)[visit.begin(len(data)) : position])
 
     return answer
+
+
+def endless(head, again):
+    """A beginning, then the same for ever."""
+
+    def answer(visit, data):
+        visit.send(head)
+        while True:
+            visit.send(again * (1 + (1 << 14) // len(again)))
+
+    return answer
+
+
+def trickle(head, again, seconds=1.0, times=200):
+    """A beginning, then the same again and again, with seconds between; at last silence."""
+
+    def answer(visit, data):
+        visit.send(head)
+        for _ in range(times):
+            visit.send(again)
+            visit.pass_time(seconds)
+        visit.wait()
+
+    return answer
+
+
+def stall(position):
+    """Good, then silence from this byte on; before the headers, if it is None."""
+
+    def answer(visit, data):
+        if position is not None:
+            visit.send(data[visit.begin(len(data)) : position])
+        visit.wait()
+
+    return answer
+
+
+def tunnel(port):
+    """As a proxy does it for https: two connections become one."""
+
+    def answer(visit, data):
+        with socket.create_connection(("127.0.0.1", port)) as there:
+            visit.start(200)
+            threading.Thread(target=pass_on, args=(there, visit.connection), daemon=True).start()
+            pass_on(visit.connection, there)
+
+    return answer
+
+
+def pass_on(source, target):
+    with contextlib.suppress(OSError):
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
 
 
 def slowly(size, seconds):
-    """Pieces of this size, with a pause after each; of size 0, a pause and nothing."""
+    """Pieces of this size, with a pause after each."""
 
-    def answer(handler, data):
-        for i in range(handler.begin(len(data)), len(data), size or len(data)):
-            handler.wfile.write(data[i : i + size])
+    def answer(visit, data):
+        for i in range(visit.begin(len(data)), len(data), size):
+            visit.send(data[i : i + size])
             time.sleep(seconds)
 
     return answer
-
-
-def endless(handler, data):
-    handler.start(200)
-    while True:
-        handler.wfile.write(data)
-        handler.server.sent += len(data)
 
 
 if __name__ == "__main__":
