@@ -99,8 +99,11 @@ class Dataset:
                 continue
             if file.is_right(data):
                 return data, path
-            sums = " or, unpacked, ".join(filter(None, (file.gz_sha256, file.sha256)))
-            problems.append(f"{path}: expected SHA-256 {sums}, got {sha256(data)}: delete it to download it again")
+            unpacked = f" or {file.sha256} of the unpacked file" if file.sha256 else ""
+            problems.append(
+                f"{path}: expected SHA-256 {file.gz_sha256} of the .gz{unpacked}, got {sha256(data)}: delete it to "
+                "download it again"
+            )
         raise DatasetError("\n".join(problems))
 
     def _copies(self, folder: Path, name: str) -> list[Path]:

@@ -522,7 +522,7 @@ def test_a_certificate_for_another_name(authority, tmp_path, monkeypatch):
 def test_a_list_of_authorities_that_is_not_there(authority, tmp_path, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nothing.pem"))
     with Server(certificate=authority.issue_cert("127.0.0.1")) as server, Server() as good:
-        with pytest.raises(DownloadError, match=r"certificate.*nothing\.pem"):
+        with pytest.raises(DownloadError, match=r"nothing\.pem"):
             tiny(server.url).load_data(tmp_path)
         assert server.requests == []
         assert_right(tiny(server.url, good.url).load_data(tmp_path))
