@@ -182,24 +182,22 @@ def _from_server(url: str, part: Path, file: File) -> None:
     """Fill ``part`` with the right bytes. What is wrong is deleted, what is only incomplete is kept to go on with."""
     deadline = _Deadline()
     for attempt in range(ATTEMPTS):
-        before, broken = _size(part), None
+        before = _size(part)
         try:
             _request(url, part, file.gz_size, deadline)
         except _BrokenError as error:
-            broken = error
-        if broken is None or _size(part) == file.gz_size:
-            with explained(part.parent):
-                data = part.read_bytes()
-                if file.is_right(data):
-                    return
-                part.unlink()
-            problem = _wrong(data, file)
-            if not before:
-                break  # they have another file; but a part from before may have been bad, without it this may go well
-        else:
-            problem = str(broken)
+            problem = str(error)
             if attempt < ATTEMPTS - 1:
-                deadline.sleep(min(BACKOFF * 2**attempt if broken.wait is None else broken.wait, LONGEST_WAIT))
+                deadline.sleep(min(BACKOFF * 2**attempt if error.wait is None else error.wait, LONGEST_WAIT))
+            continue
+        with explained(part.parent):
+            data = part.read_bytes()
+            if file.is_right(data):
+                return
+            part.unlink()
+        problem = _wrong(data, file)
+        if not before:
+            break  # they have another file; but a part from before may have been bad, without it this may go well
     raise _MirrorError(problem)
 
 
@@ -219,10 +217,10 @@ def _request(url: str, part: Path, size: int, deadline: _Deadline) -> None:
                 continue  # and the rest of this answer is not read
             if status in BUSY:
                 raise _BrokenError(_answered(status), curl.getinfo(pycurl.RETRY_AFTER) or None)
-            elsewhere = have and status == 206 and not _header(headers, "content-range").startswith(f"bytes {have}-")
-            if elsewhere or status == 416:
-                part.unlink(missing_ok=True)
-                raise _BrokenError(f"asked to go on at byte {have}: {_answered(status)}, not from there", wait=0)
+            goes_on = status == 206 and _header(headers, "content-range").startswith(f"bytes {have}-")
+            if have and status in (206, 416) and not goes_on:
+                part.unlink()
+                raise _BrokenError(f"asked to go on at byte {have}, {_answered(status)} from elsewhere", wait=0)
             if status not in (200, 206):
                 raise _MirrorError(_answered(status))
             _receive(first, pieces, part, have if status == 206 else 0, size, deadline)
@@ -238,7 +236,7 @@ def _answered(status: int) -> str:
 
 def _header(headers: list[bytes], name: str) -> str:
     """The value of the last header of this name; empty if there is none."""
-    found = re.findall(rf"^{name}:\s*(.*)\s".encode(), b"".join(headers), re.IGNORECASE | re.MULTILINE)
+    found = re.findall(rf"^{name}:[ \t]*(.*)$".encode(), b"".join(headers), re.IGNORECASE | re.MULTILINE)
     return found[-1].strip().decode(errors="surrogateescape") if found else ""
 
 
@@ -268,6 +266,7 @@ def _prepared(url: str, have: int, headers: list[bytes]) -> Any:
     import certifi
     import pycurl
 
+    authorities = next(filter(None, map(os.environ.get, CA_VARIABLES)), certifi.where())
     proxies = getproxies()
     options = {
         pycurl.URL: url.encode(errors="surrogateescape"),
@@ -279,7 +278,8 @@ def _prepared(url: str, have: int, headers: list[bytes]) -> Any:
         pycurl.HTTP_CONTENT_DECODING: 0,
         pycurl.CONNECTTIMEOUT: CONNECT,
         pycurl.NOSIGNAL: 1,  # we may be in a thread
-        pycurl.CAINFO: next(filter(None, map(os.environ.get, CA_VARIABLES)), certifi.where()),
+        pycurl.CAINFO: authorities,
+        pycurl.PROXY_CAINFO: authorities,
         # libcurl knows NO_PROXY and the others by itself, but HTTP_PROXY and the system's settings it does not look at.
         pycurl.PROXY: proxies.get(urlsplit(url).scheme) or proxies.get("all", ""),
         pycurl.HEADERFUNCTION: headers.append,

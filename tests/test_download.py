@@ -772,6 +772,18 @@ def test_only_the_content_counts(tmp_path):
         assert_right(tiny().load_data(tmp_path))
 
 
+def test_a_bomb_in_the_cache(tmp_path, monkeypatch):
+    unpacked = []
+    read = gzip.GzipFile.read
+    monkeypatch.setattr(gzip.GzipFile, "read", lambda self, size: unpacked.append(read(self, size)) or unpacked[-1])
+    (tmp_path / "tiny").mkdir()
+    for name in PACKED:
+        (tmp_path / "tiny" / name).write_bytes(gzip.compress(bytes(10_000_000)))
+    with pytest.raises(DatasetError, match="delete it"):
+        tiny().load_data(tmp_path)
+    assert sum(map(len, unpacked)) < 11 * SIZE
+
+
 def test_a_folder_of_the_operating_system(tmp_path):
     """It is looked into before any mirror, after the cache, and is never written to."""
     system = tmp_path / "system"
@@ -981,6 +993,7 @@ OTHER_FAULTS = {
     "damaged or foreign file in the cache": "message: delete it to download it again",
     "a damaged `.gz` beside a right unpacked file": "the right file",
     "another gzip header or compression": "the right file",
+    "a gzip bomb in the cache": "message: delete it to download it again",
     "`download=False`, nothing cached": "message; no connection is made",
     "a folder or `file://` as the mirror": "the right file, or what is wrong with theirs",
     "Ctrl-C, also while the imports run": "`python -m datasets` says: interrupted",
