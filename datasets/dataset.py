@@ -85,31 +85,37 @@ class Dataset:
             print(f"{self.name}: downloaded from {', '.join(dict.fromkeys(served))} into {folder}", file=sys.stderr)
 
     def missing(self, folder: Path) -> dict[str, File]:
-        """The files of which neither the ``.gz`` nor the unpacked one is there."""
-        return {name: file for name, file in self.table().items() if not self._copies(folder, name)}
+        """The files that are neither in the folder, packed or unpacked, nor right in one of the operating system."""
+        return {
+            name: file
+            for name, file in self.table().items()
+            if not _copies(folder, name) and all(self._checked(name, path)[1] for path in self._elsewhere(name))
+        }
 
     def verified(self, folder: Path, name: str) -> tuple[bytes, Path]:
         """The bytes of the first copy of a file, packed or not, that is right, and where it lies."""
-        file, problems = self.table()[name], []
-        for path in self._copies(folder, name):
-            try:
-                data = path.read_bytes()
-            except OSError as error:
-                problems.append(f"{path}: expected a file to read, got {error.strerror}: mend or delete it")
-                continue
-            if file.is_right(data):
+        problems = []
+        for path in [*_copies(folder, name), *self._elsewhere(name)]:
+            data, problem = self._checked(name, path)
+            if not problem:
                 return data, path
-            unpacked = f" or {file.sha256} of the unpacked file" if file.sha256 else ""
-            problems.append(
-                f"{path}: expected SHA-256 {file.gz_sha256} of the .gz{unpacked}, got {sha256(data)}: delete it to "
-                "download it again"
-            )
-        raise DatasetError("\n".join(problems))
+            problems.append(problem)
+        raise DatasetError("\n".join(problems) or f"{folder / name}.gz: expected a file, got none: it has just gone")
 
-    def _copies(self, folder: Path, name: str) -> list[Path]:
-        """Where the file lies: in the folder or in those of the operating system, packed or not."""
-        paths = [place / each for place in (folder, *map(Path, self.folders)) for each in (f"{name}.gz", name)]
-        return [path for path in paths if os.path.exists(path)]  # False, not an error, where we may not look
+    def _elsewhere(self, name: str) -> list[Path]:
+        return [path for folder in self.folders for path in _copies(Path(folder), name)]
+
+    def _checked(self, name: str, path: Path) -> tuple[bytes, str]:
+        """The bytes of a copy, and what is wrong with them, if anything is."""
+        file = self.table()[name]
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            return b"", f"{path}: expected a file to read, got {error.strerror}: mend or delete it"
+        if file.is_right(data):
+            return data, ""
+        sums = f"{file.gz_sha256} of the .gz" + (f" or {file.sha256} of the unpacked file" if file.sha256 else "")
+        return data, f"{path}: expected SHA-256 {sums}, got {sha256(data)}: delete it to download it again"
 
     def table(self) -> dict[str, File]:
         return dict(zip(NAMES, self.files, strict=True))
@@ -119,6 +125,11 @@ class Dataset:
         lines = [f"To do without the network, copy these files into {folder}:"]
         lines += [f"  {name}.gz  {file.gz_size:,} bytes" for name, file in self.table().items()]
         return "\n".join([*lines, "They can be had from", *(f"  {mirror}" for mirror in mirrors)])
+
+
+def _copies(folder: Path, name: str) -> list[Path]:
+    """Where the file lies in a folder, packed or not. (Where we may not look, ``os.path.exists`` is simply false.)"""
+    return [path for path in (folder / f"{name}.gz", folder / name) if os.path.exists(path)]
 
 
 def _locked(folder: Path) -> AbstractContextManager[Any]:

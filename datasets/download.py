@@ -1,8 +1,8 @@
 """Getting one file from the first mirror that has it: whole and verified under its name, or not at all.
 
-The network is left to libcurl, in the form that never waits: it takes what has come, hands it over, and we look at the
-clock before the next time. So one deadline holds for whatever a server does, be it a name that is looked up, a redirect
-or a body, and nothing it sends is parsed here.
+The network is left to libcurl, in the form that never waits: it takes what has come and hands it over, and before it is
+called again we look at the clock. So one deadline holds for whatever a server does, be it names, redirects, headers or
+bodies. (Libraries that wait in ``recv`` limit the time between two bytes, not the time in all.)
 """
 
 import errno
