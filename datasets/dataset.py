@@ -1,10 +1,9 @@
 """A data set: a table of its mirrors and files, and the way from there to arrays."""
 
-import hashlib
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import idx
-from datasets.download import DownloadError, download, explained
+from datasets.download import CacheError, DownloadError, download, explained
+from datasets.file import File, sha256
 
 Array = NDArray[np.uint8]
 Data = tuple[tuple[Array, Array], tuple[Array, Array]]
@@ -26,32 +26,25 @@ class DatasetError(ValueError):
 
 
 @dataclass(frozen=True)
-class File:
-    """One IDX file: the size and SHA-256 of its ``.gz`` and, where it is known, the SHA-256 of the unpacked file."""
-
-    gz_size: int
-    gz_sha256: str
-    sha256: str = ""
-
-
-@dataclass(frozen=True)
 class Dataset:
     """Mirrors, tried in this order, and four files: training images and labels, test images and labels.
 
-    The sets that follow MNIST use the same file names: hence a folder of its own for each in the cache.
+    The sets that follow MNIST use the same file names: hence a folder of its own for each in the cache. ``folders``
+    are looked into after it and before any mirror: places where the operating system's packages put the set.
     """
 
     name: str
     class_names: tuple[str, ...]
     mirrors: tuple[str, ...]
     files: tuple[File, File, File, File]
+    folders: tuple[str, ...] = ()
 
     def load_data(
         self,
         data_dir: str | os.PathLike[str] | None = None,
         *,
         download: bool = True,
-        mirrors: Sequence[str] | None = None,
+        mirrors: str | Sequence[str] | None = None,
     ) -> Data:
         """(x_train, y_train), (x_test, y_test) as uint8, from the cache; what is missing there is downloaded first.
 
@@ -60,8 +53,12 @@ class Dataset:
         the folder cannot be written; DatasetError for a damaged or foreign file in it.
         """
         folder = cache_dir(data_dir) / self.name
+        if isinstance(mirrors, str):
+            mirrors = [mirrors]
         self.complete(folder, download, self.mirrors if mirrors is None else mirrors)
-        train_images, train_labels, test_images, test_labels = (idx.read(self.verified(folder, name)) for name in NAMES)
+        train_images, train_labels, test_images, test_labels = (
+            idx.read(self.verified(folder, name)[0]) for name in NAMES
+        )
         return (train_images, train_labels), (test_images, test_labels)
 
     def complete(self, folder: Path, may_download: bool, mirrors: Sequence[str]) -> None:
@@ -80,28 +77,45 @@ class Dataset:
                 # The mirror that served the last file comes first: the ones before it are dead.
                 order = list(dict.fromkeys([*served[-1:], *mirrors]))
                 try:
-                    served.append(download(order, folder / f"{name}.gz", file.gz_size, file.gz_sha256))
+                    if mirror := download(order, folder / f"{name}.gz", file):
+                        served.append(mirror)
                 except DownloadError as error:
                     raise DownloadError(f"{error}\n{self.by_hand(folder, mirrors)}") from error
         if served:
             print(f"{self.name}: downloaded from {', '.join(dict.fromkeys(served))} into {folder}", file=sys.stderr)
 
     def missing(self, folder: Path) -> dict[str, File]:
-        """The files of which neither the ``.gz`` nor the unpacked one is there."""
-        return {n: f for n, f in self.table().items() if not any(p.exists() for p in (folder / f"{n}.gz", folder / n))}
+        """The files that are neither in the folder, packed or unpacked, nor right in one of the operating system."""
+        return {
+            name: file
+            for name, file in self.table().items()
+            if not _copies(folder, name) and all(self._checked(name, path)[1] for path in self._elsewhere(name))
+        }
 
-    def verified(self, folder: Path, name: str) -> bytes:
-        """The bytes of a cached file, packed or not, if they are the right ones."""
+    def verified(self, folder: Path, name: str) -> tuple[bytes, Path]:
+        """The bytes of the first copy of a file, packed or not, that is right, and where it lies."""
+        problems = []
+        for path in [*_copies(folder, name), *self._elsewhere(name)]:
+            data, problem = self._checked(name, path)
+            if not problem:
+                return data, path
+            problems.append(problem)
+        raise DatasetError("\n".join(problems) or f"{folder / name}.gz: expected a file, got none: it has just gone")
+
+    def _elsewhere(self, name: str) -> list[Path]:
+        return [path for folder in self.folders for path in _copies(Path(folder), name)]
+
+    def _checked(self, name: str, path: Path) -> tuple[bytes, str]:
+        """The bytes of a copy, and what is wrong with them, if anything is."""
         file = self.table()[name]
-        path, expected = folder / f"{name}.gz", file.gz_sha256
-        if not path.exists():
-            path, expected = folder / name, file.sha256
-        data = path.read_bytes()
-        got = hashlib.sha256(data).hexdigest()
-        if got != expected:
-            known = f"expected SHA-256 {expected}" if expected else "expected the gzipped file, which can be verified"
-            raise DatasetError(f"{path}: {known}, got {got}: delete it to download it again")
-        return data
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            return b"", f"{path}: expected a file to read, got {error.strerror}: mend or delete it"
+        if file.is_right(data):
+            return data, ""
+        sums = f"{file.gz_sha256} of the .gz" + (f" or {file.sha256} of the unpacked file" if file.sha256 else "")
+        return data, f"{path}: expected SHA-256 {sums}, got {sha256(data)}: delete it to download it again"
 
     def table(self) -> dict[str, File]:
         return dict(zip(NAMES, self.files, strict=True))
@@ -113,6 +127,11 @@ class Dataset:
         return "\n".join([*lines, "They can be had from", *(f"  {mirror}" for mirror in mirrors)])
 
 
+def _copies(folder: Path, name: str) -> list[Path]:
+    """Where the file lies in a folder, packed or not. (Where we may not look, ``os.path.exists`` is simply false.)"""
+    return [path for path in (folder / f"{name}.gz", folder / name) if os.path.exists(path)]
+
+
 def _locked(folder: Path) -> AbstractContextManager[Any]:
     """Make the folder, and keep other processes from downloading into it meanwhile."""
     from filelock import FileLock, Timeout  # here, because reading cached files needs no lock
@@ -122,6 +141,12 @@ def _locked(folder: Path) -> AbstractContextManager[Any]:
         lock = FileLock(folder / ".lock")
         try:
             return lock.acquire(timeout=3)
+        except PermissionError:
+            if not os.access(folder, os.W_OK):
+                raise
+            # The lock is another user's, the folder is everybody's. The lock only saves downloading twice: what is
+            # renamed to its final name is verified in any case.
+            return nullcontext()
         except Timeout:
             print(f"waiting for another process, which downloads into {folder}", file=sys.stderr)
             return lock.acquire()
@@ -129,11 +154,16 @@ def _locked(folder: Path) -> AbstractContextManager[Any]:
 
 def cache_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
     """Where data sets lie, a folder for each: the argument, or else $NNSCRATCH_DATA, or else
-    $XDG_CACHE_HOME/nnscratch, or else ~/.cache/nnscratch."""
-    if data_dir is not None:
-        return Path(data_dir).expanduser()
-    if os.environ.get("NNSCRATCH_DATA"):
-        return Path(os.environ["NNSCRATCH_DATA"]).expanduser()
-    if os.environ.get("XDG_CACHE_HOME"):
-        return Path(os.environ["XDG_CACHE_HOME"]) / "nnscratch"
-    return Path.home() / ".cache" / "nnscratch"
+    $XDG_CACHE_HOME/nnscratch, or else ~/.cache/nnscratch. Errors: CacheError where there is no home directory."""
+    try:
+        if data_dir is not None:
+            return Path(data_dir).expanduser()
+        if os.environ.get("NNSCRATCH_DATA"):
+            return Path(os.environ["NNSCRATCH_DATA"]).expanduser()
+        if os.environ.get("XDG_CACHE_HOME"):
+            return Path(os.environ["XDG_CACHE_HOME"]) / "nnscratch"
+        return Path.home() / ".cache" / "nnscratch"
+    except RuntimeError as error:
+        raise CacheError(
+            f"no home directory ({error}): choose a folder with --data-dir, data_dir or NNSCRATCH_DATA"
+        ) from error

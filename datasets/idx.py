@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from nnscratch.saving import replacing
+from nnscratch.writing import replacing
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_DIMENSIONS = 64  # NumPy's limit
@@ -48,7 +48,7 @@ def read(source: Path | bytes | BinaryIO) -> NDArray[Any]:
 def write(target: Path | BinaryIO, array: NDArray[Any]) -> None:
     """Write an array as an IDX file, gzipped if the path ends in ``.gz``: the whole file or none.
 
-    Errors: IDXError for a type or a shape that IDX has no place for.
+    Errors: IDXError for a type, a shape or a mask that IDX has no place for.
     """
     if not isinstance(target, (str, os.PathLike)):
         target.write(encode(array))
@@ -60,7 +60,9 @@ def write(target: Path | BinaryIO, array: NDArray[Any]) -> None:
 
 
 def encode(array: NDArray[Any]) -> bytes:
-    """The bytes of a plain IDX file."""
+    """The bytes of a plain IDX file. Errors: as for ``write``."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise IDXError("expected an array without a mask, got a masked one: write array.filled(value) instead")
     big_endian = array.dtype.newbyteorder(">")
     codes = {np.dtype(name): code for code, name in TYPES.items()}
     if big_endian not in codes or not 1 <= array.ndim <= MAX_DIMENSIONS or max(array.shape) >= 2**32:

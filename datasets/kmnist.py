@@ -1,6 +1,7 @@
 """KMNIST: 70,000 cursive Japanese characters, ten hiragana, in MNIST's format. Clanuwat et al. 2018."""
 
-from datasets.dataset import Dataset, File
+from datasets.dataset import Dataset
+from datasets.file import File
 
 KMNIST = Dataset(
     name="kmnist",

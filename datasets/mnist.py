@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from datasets import idx
-from datasets.dataset import NAMES, Data, Dataset, File
+from datasets.dataset import NAMES, Data, Dataset
+from datasets.file import File
 
 MNIST = Dataset(
     name="mnist",

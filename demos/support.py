@@ -14,7 +14,7 @@ from datasets import mnist
 from datasets.dataset import DatasetError
 from datasets.download import DownloadError
 from nnscratch import Callback
-from nnscratch.saving import replacing
+from nnscratch.writing import replacing
 
 
 def run(main):

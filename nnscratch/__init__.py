@@ -21,7 +21,8 @@ What keeps you safe:
 
 - ``guards``        every check of an argument, and its words
 - ``callbacks``     what happens between epochs; early stopping
-- ``saving``        weights in a file; the summary
+- ``advice``        what watches a model and its training, in words
+- ``saving``        weights in a file, the summary; ``writing``, a file whole or not at all
 - ``blas``          how many threads the products use
 - ``checking``      the proof that all of this is right
 - ``plots``         pictures

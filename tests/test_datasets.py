@@ -1,16 +1,19 @@
 """Where data sets lie, what their tables say, and the sample that the checkout carries."""
 
+import dataclasses
+import gzip
 import importlib
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from datasets import mnist
-from datasets.__main__ import DATASETS
-from datasets.dataset import NAMES, cache_dir
+from datasets import fashion_mnist, mnist
+from datasets.command import DATASETS
+from datasets.dataset import NAMES, DatasetError, cache_dir
 from datasets.download import DownloadError
-from tests.tiny import sha256
+from tests.server import sha256
 
 needs_full_mnist = pytest.mark.skipif(
     bool(mnist.MNIST.missing(cache_dir() / "mnist")), reason="needs the full MNIST, say in NNSCRATCH_DATA"
@@ -80,3 +83,36 @@ def test_loading_keeps_no_second_copy():
     tracemalloc.stop()
     packed = mnist.MNIST.files[0].gz_size
     assert peak < x_train.nbytes + x_test.nbytes + packed + 2_000_000
+
+
+# ---- Fashion-MNIST ----
+
+DEBIAN = Path(fashion_mnist.FASHION_MNIST.folders[0])
+
+
+@pytest.mark.skipif(not DEBIAN.exists(), reason="needs Debian's package dataset-fashion-mnist")
+def test_fashion_mnist_from_debian_s_package(tmp_path):
+    """Its files differ from the originals in the gzip header: in its own folder, and copied, packed or not."""
+    (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data(tmp_path / "nothing", mirrors=())
+    assert (x_train.shape, y_train.shape) == ((60_000, 28, 28), (60_000,))
+    assert (x_test.shape, np.bincount(y_test).tolist()) == ((10_000, 28, 28), [1000] * 10)
+    assert not (tmp_path / "nothing").exists()
+    elsewhere = dataclasses.replace(fashion_mnist.FASHION_MNIST, folders=())
+    folder = tmp_path / "fashion_mnist"
+    folder.mkdir()
+    for name in NAMES:
+        packed = (DEBIAN / f"{name}.gz").read_bytes()
+        if "train" in name:
+            (folder / name).write_bytes(gzip.decompress(packed))
+        else:
+            (folder / f"{name}.gz").write_bytes(packed)
+    (_, labels), _ = elsewhere.load_data(tmp_path, download=False)
+    np.testing.assert_array_equal(labels, y_train)
+
+
+def test_kmnist_is_known_packed_only(tmp_path):
+    (tmp_path / "kmnist").mkdir()
+    for name in NAMES:
+        (tmp_path / "kmnist" / name).write_bytes(b"unpacked")
+    with pytest.raises(DatasetError, match=r"expected SHA-256 51467d22\w+ of the \.gz, got"):
+        DATASETS["kmnist"].load_data(tmp_path)

@@ -1,35 +1,54 @@
 """Everything that can go wrong on the way of a file, and what comes of it: the right bytes, or nothing and a message.
 
-``python -m tests.test_download`` prints the table of faults in docs/data.md.
+Time passes on a clock that the test server moves. ``python -m tests.test_download`` prints the table of faults in
+docs/data.md.
 """
 
 import errno
+import gzip
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from datasets import command
 from datasets import download as module
-from datasets.__main__ import main
+from datasets.command import main
 from datasets.dataset import DatasetError
 from datasets.download import CacheError, DownloadError
-from tests.tiny import (
+from datasets.fashion_mnist import FASHION_MNIST
+from datasets.kmnist import KMNIST
+from datasets.mnist import MNIST
+from tests.server import (
     FIRST,
     NAMES,
     PACKED,
     PLAIN,
+    Clock,
     Server,
     assert_right,
     body,
+    chunked,
     cut,
     endless,
+    other_header,
     plain,
+    say,
     slowly,
+    stall,
     status,
     tiny,
+    trickle,
+    tunnel,
     without_range,
 )
 
@@ -39,12 +58,15 @@ RIGHT = "the right file"
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch):
-    for name, value in {
-        "TIMEOUT": (1, 0.4), "PATIENCE": 0.2, "SLOWEST": 100_000, "BACKOFF": 0.01, "LONGEST_WAIT": 0.05,
-    }.items():  # fmt: skip
-        monkeypatch.setattr(module, name, value)
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", *module.CA_VARIABLES):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
 
@@ -53,41 +75,129 @@ def flip(data):
     return data[: SIZE // 4] + bytes(255 - b for b in data[SIZE // 4 : SIZE // 3]) + data[SIZE // 3 :]
 
 
+def late_redirect(visit, data):
+    visit.pass_time(7)
+    visit.start(302, Location=f"/{FIRST}", Content_Length=0)
+
+
+def redirect(location):
+    return say(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + b"\r\n\r\n")
+
+
 # Fault: (what the server answers to one request after the other, the last one for ever; the outcome). An outcome other
 # than RIGHT is what the message says.
 HALF = SIZE // 2
+OK = b"HTTP/1.1 200 OK\r\n"
+WHOLE = OK + b"Content-Length: %d\r\n\r\n" % SIZE
+ELSEWHERE = f"/elsewhere/{FIRST}"
+TO_ELSEWHERE = f"HTTP/1.1 302 Found\r\nLocation: {ELSEWHERE}\r\n".encode()
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 FAULTS = {
-    "403 Forbidden": ([status(403)], "403 Client Error"),
-    "404 Not Found": ([status(404)], "404 Client Error"),
-    "500 for ever": ([status(500)], "500 Server Error"),
+    # Refused
+    "403 Forbidden": ([status(403)], "answered 403 Forbidden"),
+    "404 Not Found": ([status(404)], "answered 404 Not Found"),
+    "401, asking for a login": ([status(401, WWW_Authenticate="Basic realm=x")], "answered 401 Unauthorized"),
+    "204 No Content": ([status(204)], "answered 204 No Content"),
+    "304 Not Modified": ([status(304)], "answered 304 Not Modified"),
+    "a status of 999": ([status(999)], "answered 999"),
+    "404 with a body without end": ([endless(b"HTTP/1.1 404 No\r\n\r\n", b"!")], "answered 404 Not Found"),
+    "404 with 60 kB of escapes for a reason": ([status(404, "\x1b[31m\x07" * 10_000)], "answered 404 Not Found"),
+    # Busy
+    "500 for ever": ([status(500)], "answered 500 Internal Server Error"),
     "500 once": ([status(500), plain], RIGHT),
-    "503 with Retry-After, then fine": ([status(503, Retry_After=0), plain], RIGHT),
-    "503 with a Retry-After of an hour": ([status(503, Retry_After=3600)], "503 Server Error"),
+    "503 with Retry-After, then fine": ([status(503, Retry_After=3), plain], RIGHT),
+    "503 with a Retry-After of an hour": ([status(503, Retry_After=3600)], "answered 503 Service Unavailable"),
+    "503 with a Retry-After of 5,000 digits": ([status(503, Retry_After=5000 * "9")], "answered 503"),
+    "503 with a Retry-After below zero, then fine": ([status(503, Retry_After=-9), plain], RIGHT),
+    "503 with a Retry-After that is no number, then fine": ([status(503, Retry_After="soon"), plain], RIGHT),
     "503 without Retry-After, then fine": ([status(503), plain], RIGHT),
+    "503 with a body without end, then fine": ([endless(b"HTTP/1.1 503 No\r\n\r\n", b"!"), plain], RIGHT),
     "429 Too Many Requests, then fine": ([status(429), plain], RIGHT),
-    "a redirect": ([status(302, Location=f"/elsewhere/{FIRST}"), plain], RIGHT),
-    "a redirect loop": ([status(302, Location=f"/{FIRST}")], "Exceeded 30 redirects"),
+    # Redirects
+    "a redirect": ([status(302, Location=ELSEWHERE), plain], RIGHT),
+    "five redirects in a row": ([*[status(302, Location=ELSEWHERE)] * 5, plain], RIGHT),
+    "a redirect loop": ([status(302, Location=f"/{FIRST}")], "more than 5 redirects"),
+    "a redirect with a body without end": ([endless(TO_ELSEWHERE + b"\r\n", b"!"), plain], RIGHT),
+    "a redirect with a body of 10 TB": (
+        [endless(TO_ELSEWHERE + b"Content-Length: 10000000000000\r\n\r\n", b"!"), plain], RIGHT,
+    ),
+    "a redirect with chunks without end": ([endless(TO_ELSEWHERE + CHUNKED, b"5\r\nhello\r\n"), plain], RIGHT),
+    "a redirect to nowhere": ([status(302)], "answered 302 Found"),
+    "a redirect to `http://[`": ([redirect(b"http://[")], "Invalid IPv6 URL"),
+    "a redirect to a byte 0xff": ([redirect(b"http://\xff/")], "Could not resolve host"),
+    "a redirect to `http://.host/`": ([redirect(b"http://.host/")], "Could not resolve host"),
+    "a redirect to a label of 70 letters": ([redirect(b"http://" + 70 * b"a" + b"/")], "Could not resolve host"),
+    "a redirect with escapes": ([redirect(b"http://\x1b[31m/")], "Invalid IPv6 URL"),
+    "a redirect of 60 kB": ([redirect(b"http://" + 60_000 * b"a" + b"/")], "http"),
+    "a redirect to `file:///etc/passwd`": ([redirect(b"file:///etc/passwd")], 'Protocol "file" is disabled'),
+    "a redirect to `ftp:`": ([redirect(b"ftp://127.0.0.1:9/")], 'Protocol "ftp" is disabled'),
+    "a redirect to a port where nobody answers": ([redirect(b"http://127.0.0.1:9/")], "Could not connect"),
+    # Another file
     "an HTML page with status 200": ([body(b"<html>not here</html>")], f"expected {SIZE:,} bytes, got 21"),
     "an HTML page of the right length": ([body(b"<html>".ljust(SIZE))], "expected SHA-256"),
     "wrong bytes of the right length": ([body(flip)], "expected SHA-256"),
     "gzip of other content": ([body(PACKED[f"{NAMES[2]}.gz"])], f"expected {SIZE:,} bytes, got"),
     "an empty body": ([body(b"")], f"expected {SIZE:,} bytes, got 0"),
-    "fewer bytes than announced, for ever": ([body(b"\x1f\x8b", Content_Length=SIZE)], "IncompleteRead"),
-    "a body without end": ([endless], f"expected {SIZE:,} bytes, got more"),
-    "a file with more bytes": ([body(lambda data: data + b"!")], f"expected {SIZE:,} bytes, got more"),
+    "a body without end": ([endless(OK + b"\r\n", b"!")], "expected SHA-256"),
+    "a file with more bytes": ([body(lambda data: data + b"!")], RIGHT),
+    # Right files, oddly served
+    "no Content-Length": ([lambda visit, data: visit.send(OK + b"\r\n" + data)], RIGHT),
+    "HTTP/1.0": ([lambda visit, data: visit.send(b"HTTP/1.0 200 OK\r\n\r\n" + data)], RIGHT),
+    "206, though nobody asked for a part": ([lambda visit, data: (visit.start(206), visit.send(data))], RIGHT),
+    "in chunks": ([chunked()], RIGHT),
+    "in chunks with extensions": ([chunked(b"%X;name=value")], RIGHT),
+    "in chunks, without the last one": ([chunked(end=b"")], RIGHT),
+    "`Content-Encoding: x-gzip`": ([body(bytes, Content_Encoding="x-gzip")], RIGHT),
+    "`Content-Encoding: gzip`": ([body(bytes, Content_Encoding="gzip")], RIGHT),
+    "an unknown `Content-Encoding`": ([body(bytes, Content_Encoding="nonsense, br")], RIGHT),
+    "three of 100 Continue, then fine": (
+        [lambda visit, data: (visit.send(3 * b"HTTP/1.1 100 Continue\r\n\r\n"), plain(visit, data))], RIGHT,
+    ),
+    # Broken off
+    "fewer bytes than announced, for ever": ([body(b"\x1f\x8b", Content_Length=SIZE)], "connection broke"),
     "cut, then resumed with Range": ([cut(HALF), plain], RIGHT),
     "cut twice, then resumed": ([cut(HALF), cut(HALF + 9_999), plain], RIGHT),
     "cut after the first byte": ([cut(1), plain], RIGHT),
+    "cut before the last byte": ([cut(SIZE - 1), plain], RIGHT),
     "cut, and the server knows no Range": ([cut(HALF), without_range], RIGHT),
     "cut, then 206 with a wrong Content-Range": (
-        [cut(HALF), lambda h, d: h.start(206, Content_Length=0, Content_Range="bytes 0-9/10"), plain], RIGHT,
+        [cut(HALF), status(206, Content_Range="bytes 0-9/10"), plain], RIGHT,
     ),
+    "cut, then 206 without a Content-Range": ([cut(HALF), status(206), plain], RIGHT),
     "cut, then 416": ([cut(HALF), status(416), plain], RIGHT),
+    "cut, then 416 with a body without end": (
+        [cut(HALF), endless(b"HTTP/1.1 416 No\r\n\r\n", b"!"), plain], RIGHT,
+    ),
+    "cut, then 503, then fine": ([cut(HALF), status(503), plain], RIGHT),
+    "cut, then a redirect, then resumed": ([cut(HALF), status(302, Location=ELSEWHERE), plain], RIGHT),
     "cut, and the file changed meanwhile": ([cut(HALF, flip), plain], RIGHT),
-    "cut at the same byte for ever": ([cut(HALF)], "Connection broken"),
-    "a slow trickle": ([slowly(1_000, 0.02)], "got only"),
-    "stalled before the first byte": ([slowly(0, 9)], "Read timed out"),
-    "stalled in the middle": ([slowly(HALF, 9)], "Read timed out"),
+    "cut at the same byte for ever": ([cut(HALF)], "connection broke"),
+    "chunks, cut, then fine": ([say(OK + CHUNKED + b"ff\r\nhalf of it"), plain], RIGHT),
+    # No HTTP
+    "closed without a word": ([say(b"")], "Empty reply"),
+    "an SSH server": ([say(b"SSH-2.0-OpenSSH_9.2\r\n")], "HTTP/0.9"),
+    "escapes instead of HTTP": ([endless(b"", b"\x1b[31m")], "HTTP/0.9"),
+    "headers without end": ([endless(OK, b"X-Header: more\r\n")], "Too many response headers|connection broke"),
+    "a header line without end": ([endless(OK + b"X-Header: ", b"more")], "error 100|Too large"),
+    "100 Continue without end": ([endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n")], "response headers"),
+    "a NUL byte in a header": ([say(OK + b"X-Header: \0\r\n\r\n")], "NUL byte"),
+    "a Content-Length that is no number": ([say(OK + b"Content-Length: many\r\n\r\n")], "Invalid Content-Length"),
+    "a Content-Length below zero": ([say(OK + b"Content-Length: -5\r\n\r\n")], "Invalid Content-Length"),
+    "two Content-Lengths": ([say(OK + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n")], "Invalid Content-Length"),
+    "a chunk of size -5": ([chunked(b"-5")], "not a hex digit"),
+    "a chunk of 17 digits": ([chunked(b"%X", 17 * b"F")], "connection broke"),
+    "a `Transfer-Encoding` that nobody asked for": ([body(bytes, Transfer_Encoding="gzip")], "Transfer-Encoding"),
+    # Slow
+    "a slow trickle": ([trickle(WHOLE, 1_000 * b"!")], "too slow"),
+    "four bytes a second": ([trickle(WHOLE, b"slow")], "too slow"),
+    "headers that trickle": ([trickle(OK, b"X-Header: more\r\n")], "too slow"),
+    "a status line that trickles": ([trickle(b"HTTP/1.1 200 ", b"O")], "too slow"),
+    "chunk headers that trickle": ([trickle(OK + CHUNKED + b"5;name=", b"v")], "too slow"),
+    "tiny chunks that trickle": ([trickle(OK + CHUNKED, b"1\r\n!\r\n")], "too slow"),
+    "100 Continue that trickles": ([trickle(b"", b"HTTP/1.1 100 Continue\r\n\r\n")], "too slow"),
+    "redirects that trickle": ([late_redirect], "too slow"),
+    "stalled before the first byte": ([stall(None)], "too slow"),
+    "stalled in the middle": ([stall(HALF)], "too slow"),
 }  # fmt: skip
 
 
@@ -98,41 +208,170 @@ def leftovers(folder):
     return names - {".lock", *PACKED}
 
 
+def assert_clean(message):
+    """Nothing in it that a terminal obeys, and no pages of it."""
+    for line in message.splitlines():
+        assert line.isprintable()
+        assert len(line) < module.LONGEST_MESSAGE + 200
+
+
 @pytest.mark.parametrize(("script", "outcome"), FAULTS.values(), ids=FAULTS)
-def test_fault(script, outcome, tmp_path, capfd):
+def test_fault(script, outcome, tmp_path, capfd, clock):
     folder = tmp_path / "tiny"
-    with Server(*script) as server:
+    with Server(*script, clock=clock) as server:
         if outcome == RIGHT:
             assert_right(tiny(server.url).load_data(tmp_path))
             assert capfd.readouterr().err == f"tiny: downloaded from {server.url} into {folder}\n"
             assert leftovers(folder) == set()
-            return
-        with pytest.raises(DownloadError, match=outcome) as caught:
-            tiny(server.url).load_data(tmp_path)
-        assert f"{server.url}{FIRST}: " in str(caught.value)
-        assert not (folder / FIRST).exists()
-        assert leftovers(folder) <= {f".{FIRST}.part"}
-    # The next mirror, or the next day, is better. What is left of the last attempt does no harm.
-    with Server() as good:
-        assert_right(tiny(server.url, good.url).load_data(tmp_path))
-        assert leftovers(folder) == set()
+        else:
+            with pytest.raises(DownloadError, match=outcome) as caught:
+                tiny(server.url).load_data(tmp_path)
+            assert f"{server.url}{FIRST}: " in str(caught.value)
+            assert_clean(str(caught.value))
+            assert not (folder / FIRST).exists()
+            assert leftovers(folder) <= {f".{FIRST}.part"}
+            assert len(server.requests) <= module.ATTEMPTS + module.REDIRECTS
+            # The next mirror, or the next day, is better. What is left of the last attempt does no harm.
+            with Server() as good:
+                assert_right(tiny(server.url, good.url).load_data(tmp_path))
+            assert leftovers(folder) == set()
+        # What no one needs is not read: it only fills the buffers of the two sockets.
+        assert server.sent < 5_000_000 * len(server.requests)
 
 
-def test_no_server_makes_us_wait_for_an_hour(tmp_path, monkeypatch):
-    waits = []
-    monkeypatch.setattr("urllib3.util.retry.time.sleep", waits.append)
+# ---- Bounds ----
+
+
+def test_no_server_makes_us_wait_for_an_hour(tmp_path, clock):
     with Server(status(503, Retry_After=3600)) as server, pytest.raises(DownloadError):
         tiny(server.url).load_data(tmp_path)
-    assert waits == [module.LONGEST_WAIT] * (module.ATTEMPTS - 1)
+    assert clock.sleeps == [module.LONGEST_WAIT] * (module.ATTEMPTS - 1)
+    assert len(server.requests) == module.ATTEMPTS
+
+
+def test_waiting_is_part_of_the_time_of_a_mirror(tmp_path, clock):
+    def late(visit, data):
+        visit.pass_time(module.PATIENCE - 1)
+        visit.start(503, Retry_After=10, Content_Length=0)
+
+    with (
+        Server(late, clock=clock) as server,
+        pytest.raises(DownloadError, match="too slow: got 0 bytes of the file in 30"),
+    ):
+        tiny(server.url).load_data(tmp_path)
+    assert len(clock.sleeps) == len(server.requests) == 1
+    assert clock.sleeps[0] <= 1
+
+
+def test_a_mirror_earns_its_time_with_the_file(clock):
+    clock.monotonic = lambda: clock.ahead
+    deadline = module._Deadline()
+    for _ in range(10):
+        clock.ahead += 29
+        deadline.receive(29 * module.SLOWEST)  # just fast enough
+        deadline.check()
+    clock.ahead += 29
+    deadline.receive(1_000_000_000)  # much at once buys no more than what is in hand
+    clock.ahead += module.PATIENCE
+    with pytest.raises(module._MirrorError, match=r"too slow: got 1,000,580,000 bytes of the file in 349 seconds"):
+        deadline.check()
+
+
+def test_fast_or_not_there_is_an_end(clock):
+    clock.monotonic = lambda: clock.ahead
+    deadline = module._Deadline()
+    while clock.ahead < module.LONGEST - 1:
+        clock.ahead += 1
+        deadline.receive(10 * module.SLOWEST)
+        deadline.check()
+    clock.ahead += 1
+    with pytest.raises(module._MirrorError, match="in 900 seconds"):
+        deadline.check()
+
+
+def test_what_was_slow_is_gone_on_with_at_the_next_mirror(tmp_path, clock):
+    with Server(stall(HALF), clock=clock) as slow, Server() as fine:
+        assert_right(tiny(slow.url, fine.url).load_data(tmp_path))
+        assert fine.requests[0][1]["Range"] == f"bytes={HALF}-"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs mount namespaces")
+def test_a_name_that_is_looked_up_for_ever(tmp_path):
+    """A name server that says nothing, which only this process sees."""
+    if not shutil.which("unshare") or subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
+        pytest.skip("needs the right to mount")
+    address = f"127.5.{os.getpid() // 250 % 250}.{1 + os.getpid() % 250}"  # of this process alone
+    code = f"""
+        import socket, sys, threading, time
+        from datasets import download
+        from tests.server import Clock, tiny
+        silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        silent.bind(("{address}", 53))
+        clock = download.time = Clock()
+        threading.Timer(0.5, lambda: clock.sleep(download.PATIENCE)).start()
+        start = time.monotonic()
+        try:
+            tiny("http://name.example.org/").load_data(sys.argv[1])
+        except download.DownloadError as error:
+            print(error)
+        assert time.monotonic() - start < 20, "it waited for the name"
+    """
+    (tmp_path / "resolv.conf").write_text(f"nameserver {address}\noptions timeout:30\n")
+    mount = f"mount --bind {tmp_path}/resolv.conf /etc/resolv.conf && exec "
+    process = subprocess.run(
+        ["unshare", "-m", "sh", "-c", mount + '"$@"', "sh", sys.executable, "-c", textwrap.dedent(code), str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    assert "too slow: got 0 bytes" in process.stdout
+
+
+@pytest.mark.long
+def test_at_real_speed(tmp_path, clock, monkeypatch):
+    """The same as with the clock that the tests move: a trickle holds nobody for longer than PATIENCE."""
+    monkeypatch.setattr(module, "time", time)
+
+    def dripping(head, again):
+        def answer(visit, data):
+            visit.send(head)
+            while True:
+                visit.send(again)
+                time.sleep(1)
+
+        return answer
+
+    def seconds(case):
+        name, answer = case
+        start = time.monotonic()
+        with Server(answer) as server, pytest.raises(DownloadError, match="too slow"):
+            tiny(server.url).load_data(tmp_path / name)
+        return time.monotonic() - start
+
+    cases = {
+        "body": dripping(WHOLE, b"slow"),
+        "headers": dripping(OK, b"X-Header: more\r\n"),
+        "continue": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        "chunk header": dripping(OK + CHUNKED + b"5;name=", b"v"),
+        "silence": dripping(b"", b""),
+    }
+    with ThreadPoolExecutor(len(cases)) as pool:
+        for took in pool.map(seconds, cases.items()):
+            assert module.PATIENCE <= took < module.PATIENCE + 10
+
+
+# ---- Going on ----
 
 
 def test_resuming_asks_for_the_rest_only(tmp_path):
     with Server(cut(HALF), plain) as server:
         assert_right(tiny(server.url).load_data(tmp_path))
         ranges = [headers.get("Range") for path, headers in server.requests if path == f"/{FIRST}"]
-    assert len(ranges) == 2
-    assert ranges[0] is None
-    assert 0 < int(re.fullmatch(r"bytes=(\d+)-", ranges[1]).group(1)) <= HALF
+    assert ranges == [None, f"bytes={HALF}-"]
+
+
+def part_of(data, folder, name=FIRST):
+    (folder / "tiny").mkdir(exist_ok=True)
+    (folder / "tiny" / f".{name}.part").write_bytes(data)
 
 
 def test_the_part_of_an_interrupted_download_is_gone_on_with(tmp_path, monkeypatch):
@@ -141,13 +380,39 @@ def test_the_part_of_an_interrupted_download_is_gone_on_with(tmp_path, monkeypat
 
     with Server(cut(HALF), plain) as server:
         with monkeypatch.context() as patch:
-            patch.setattr(module, "_size", lambda path: interrupted() if path.exists() else 0)
+            patch.setattr(module._Deadline, "sleep", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 tiny(server.url).load_data(tmp_path)
         assert leftovers(tmp_path / "tiny") == {f".{FIRST}.part"}
         assert_right(tiny(server.url).load_data(tmp_path))
-        assert server.requests[1][1]["Range"].startswith("bytes=")
+        assert server.requests[1][1]["Range"] == f"bytes={HALF}-"
     assert leftovers(tmp_path / "tiny") == set()
+
+
+def test_a_complete_part_needs_no_mirror(tmp_path, capfd):
+    """The download was killed just before it could give the file its name."""
+    for name, data in PACKED.items():
+        part_of(data, tmp_path, name)
+    assert_right(tiny().load_data(tmp_path))
+    assert leftovers(tmp_path / "tiny") == set()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "data", [flip(PACKED[FIRST]), PACKED[FIRST] + b"!", bytes(SIZE)], ids=["wrong", "long", "zeros"]
+)
+def test_a_complete_part_that_is_wrong_is_deleted(data, tmp_path):
+    part_of(data, tmp_path)
+    with Server() as server:
+        assert_right(tiny(server.url).load_data(tmp_path))
+        assert "Range" not in server.requests[0][1]
+
+
+def test_a_wrong_part_and_a_server_that_only_goes_on(tmp_path):
+    part_of(b"wrong", tmp_path)
+    with Server() as server:
+        assert_right(tiny(server.url).load_data(tmp_path))
+        assert [headers.get("Range") for _, headers in server.requests[:2]] == ["bytes=5-", None]
 
 
 def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
@@ -159,18 +424,154 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
     assert calls == ["fsync", "replace"] * 4
 
 
-def test_we_say_who_we_are(tmp_path):
+# ---- What we send ----
+
+
+def test_we_say_who_we_are_and_nothing_else(tmp_path):
     with Server() as server:
         tiny(server.url).load_data(tmp_path)
-        headers = {(h["User-Agent"], h["Accept-Encoding"]) for _, h in server.requests}
-        assert headers == {("nnscratch", "identity")}
+        for _, headers in server.requests:
+            assert headers == {
+                "Host": f"127.0.0.1:{server.port}", "User-Agent": "nnscratch", "Accept": "*/*",
+                "Accept-Encoding": "identity",
+            }  # fmt: skip
 
 
-def test_a_wrong_server_cannot_fill_the_disk(tmp_path):
-    with Server(endless) as server:
-        with pytest.raises(DownloadError):
+def test_nothing_of_ours_is_given_away(tmp_path, monkeypatch):
+    """A login that lies in ~/.netrc for every host, and a cookie that we are given on the way."""
+    for name in (".netrc", "_netrc"):
+        (tmp_path / name).write_text("machine 127.0.0.1 login me password secret\ndefault login me password secret\n")
+        (tmp_path / name).chmod(0o600)
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    with Server() as other:
+        asks = status(401, WWW_Authenticate="Basic realm=x", Set_Cookie="a=b")
+        leads = status(302, Location=f"http://localhost:{other.port}/{FIRST}", Set_Cookie="a=b; Domain=localhost")
+        with Server(leads) as one, Server(asks) as two:
+            assert_right(tiny(two.url, one.url).load_data(tmp_path))
+        requests = [*one.requests, *two.requests, *other.requests]
+    assert len(requests) == 1 + 4 + 1
+    assert not any({"Authorization", "Cookie"} & headers.keys() for _, headers in requests)
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_a_proxy_from_the_environment(name, tmp_path, monkeypatch):
+    with Server() as proxy:
+        monkeypatch.setenv(name, proxy.url.replace("//", "//user:word@"))
+        assert_right(tiny("http://nowhere.invalid/").load_data(tmp_path))
+        path, headers = proxy.requests[0]
+    assert path == f"http://nowhere.invalid/{FIRST}"
+    assert headers["Proxy-Authorization"] == "Basic dXNlcjp3b3Jk"
+
+
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+def test_hosts_that_need_no_proxy(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9/")
+    monkeypatch.setenv(name, "example.org,127.0.0.1")
+    with Server() as server:
+        assert_right(tiny(server.url).load_data(tmp_path))
+
+
+# ---- Certificates ----
+
+
+@pytest.fixture
+def authority():
+    return pytest.importorskip("trustme").CA()
+
+
+@pytest.mark.parametrize("name", module.CA_VARIABLES)
+def test_a_certificate_of_an_authority_from_the_environment(name, authority, tmp_path, monkeypatch):
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv(name, str(tmp_path / "ca.pem"))
+    with Server(certificate=authority.issue_cert("127.0.0.1")) as server:
+        assert_right(tiny(server.url).load_data(tmp_path))
+
+
+def test_https_through_a_proxy(authority, tmp_path, monkeypatch):
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with Server(certificate=authority.issue_cert("nowhere.invalid")) as server, Server(tunnel(server.port)) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        assert_right(tiny("https://nowhere.invalid/").load_data(tmp_path))
+        assert {path for path, _ in proxy.requests} == {"nowhere.invalid:443"}
+
+
+def test_a_proxy_that_trickles(tmp_path, monkeypatch, clock):
+    answer = trickle(b"HTTP/1.1 200 OK\r\n", b"X-Header: more\r\n")
+    with Server(answer, clock=clock) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        with pytest.raises(DownloadError, match="too slow"):
+            tiny("https://nowhere.invalid/").load_data(tmp_path)
+
+
+def test_a_self_signed_certificate(authority, tmp_path):
+    with Server(certificate=authority.issue_cert("127.0.0.1")) as server:
+        with pytest.raises(DownloadError, match=r"certificate was not accepted.*verification is never switched off"):
             tiny(server.url).load_data(tmp_path)
-        assert server.sent < 20 * SIZE  # what was under way when the connection was closed
+        assert server.requests == []
+
+
+def test_a_certificate_for_another_name(authority, tmp_path, monkeypatch):
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with Server(certificate=authority.issue_cert("example.org")) as server:
+        with pytest.raises(DownloadError, match="certificate was not accepted"):
+            tiny(server.url).load_data(tmp_path)
+        assert server.requests == []
+
+
+def test_a_list_of_authorities_that_is_not_there(authority, tmp_path, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nothing.pem"))
+    with Server(certificate=authority.issue_cert("127.0.0.1")) as server, Server() as good:
+        with pytest.raises(DownloadError, match=r"nothing\.pem"):
+            tiny(server.url).load_data(tmp_path)
+        assert server.requests == []
+        assert_right(tiny(server.url, good.url).load_data(tmp_path))
+
+
+class Raw(Server):
+    """A server that does not even wait for a request."""
+
+    def __init__(self, answer, clock=None):
+        self.answer = answer
+        super().__init__(clock=clock)
+        self.url = self.url.replace("http", "https")
+
+    def serve(self, connection):
+        with connection:
+            self.answer(self, connection)
+
+
+def test_broken_tls_is_not_called_a_bad_certificate(tmp_path):
+    for nonsense in (
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x16\x03\x03\xff\xff" + bytes(99),
+        b"\x15\x03\x03\0\2\2\x28",
+    ):
+
+        def answer(server, connection, nonsense=nonsense):
+            connection.recv(1 << 16)
+            connection.sendall(nonsense)
+
+        with Raw(answer) as server, pytest.raises(DownloadError) as caught:
+            tiny(server.url).load_data(tmp_path)
+        assert "certificate" not in str(caught.value)
+        assert re.search("TLS|SSL", str(caught.value))
+
+
+def test_tls_that_stalls(tmp_path, clock):
+    def answer(server, connection):
+        server.clock.ahead += module.PATIENCE
+        while connection.recv(1 << 16):
+            pass
+
+    with Raw(answer, clock) as server, pytest.raises(DownloadError, match="too slow"):
+        tiny(server.url).load_data(tmp_path)
+
+
+# ---- Mirrors ----
 
 
 def test_first_mirror_dead_second_fine(tmp_path, capfd):
@@ -186,28 +587,37 @@ def test_all_mirrors_dead(tmp_path):
         with pytest.raises(DownloadError) as caught:
             tiny(one.url, other.url).load_data(tmp_path)
         message = str(caught.value)
-        assert f"{one.url}{FIRST}: 404" in message
-        assert f"{other.url}{FIRST}: 403" in message
+        assert f"{one.url}{FIRST}: answered 404" in message
+        assert f"{other.url}{FIRST}: answered 403" in message
         assert f"copy these files into {tmp_path / 'tiny'}" in message
         for name, data in PACKED.items():
             assert f"{name}  {len(data):,} bytes" in message
         assert message.endswith(f"They can be had from\n  {one.url}\n  {other.url}")
 
 
+def test_one_mirror_as_a_string(tmp_path):
+    with Server() as server:
+        assert_right(tiny().load_data(tmp_path, mirrors=server.url))
+
+
 def test_refused_connection_and_unknown_host(tmp_path):
     with pytest.raises(DownloadError) as caught:
         tiny("http://127.0.0.1:9/", "http://nowhere.invalid/").load_data(tmp_path)
-    assert re.search(r"127\.0\.0\.1:9/.*refused", str(caught.value))
-    assert re.search(r"nowhere\.invalid/.*resolve", str(caught.value))
+    assert re.search(r"127\.0\.0\.1:9/.*Could not connect", str(caught.value))
+    assert re.search(r"nowhere\.invalid/.*Could not resolve", str(caught.value))
 
 
-def test_a_self_signed_certificate(tmp_path):
-    trustme = pytest.importorskip("trustme")
-    certificate = trustme.CA().issue_cert("127.0.0.1")
-    with Server(certificate=certificate) as server:
-        with pytest.raises(DownloadError, match=r"certificate was not accepted.*verification is never switched off"):
-            tiny(server.url).load_data(tmp_path)
-        assert server.requests == []
+@pytest.mark.parametrize(
+    "mirror",
+    ["http://[", "http://", "http://.host/", f"http://{70 * 'a'}/", "http://a b/", "http://\x1b[31m/", "http://\xfc.invalid/",
+     "ftp://127.0.0.1:9/", "\0", ""],
+)  # fmt: skip
+def test_a_mirror_that_is_none(mirror, tmp_path):
+    with pytest.raises(DownloadError) as caught:
+        tiny(mirror).load_data(tmp_path)
+    assert "no mirror delivered the file" in str(caught.value)
+    with Server() as good:
+        assert_right(tiny(mirror, good.url).load_data(tmp_path))
 
 
 @pytest.mark.parametrize("scheme", ["folder", "file"])
@@ -215,25 +625,20 @@ def test_a_folder_as_a_mirror(scheme, tmp_path):
     source = tmp_path / "my source"
     source.mkdir()
     mirror = source.as_uri() if scheme == "file" else str(source)
-    with pytest.raises(DownloadError, match="No such file"):
+    with pytest.raises(DownloadError, match="no such file"):
         tiny(mirror).load_data(tmp_path / "cache")
     for name, data in PACKED.items():
         (source / name).write_bytes(data)
-    (source / FIRST).write_bytes(b"other")
-    with pytest.raises(DownloadError, match=f"expected {SIZE:,} bytes, got 5"):
-        tiny(mirror).load_data(tmp_path / "cache")
-    (source / FIRST).write_bytes(flip(PACKED[FIRST]))
-    with pytest.raises(DownloadError, match="expected SHA-256"):
-        tiny(mirror).load_data(tmp_path / "cache")
-    (source / FIRST).write_bytes(PACKED[FIRST])
+    for wrong, message in {
+        b"other": f"expected {SIZE:,} bytes, got 5",
+        flip(PACKED[FIRST]): "expected SHA-256",
+        bytes(3 * SIZE): f"bytes, got {2 * SIZE:,}",
+    }.items():
+        (source / FIRST).write_bytes(wrong)
+        with pytest.raises(DownloadError, match=message):
+            tiny(mirror).load_data(tmp_path / "cache")
+    (source / FIRST).write_bytes(other_header(PACKED[FIRST]))
     assert_right(tiny(mirror).load_data(tmp_path / "cache"))
-
-
-def test_a_proxy_from_the_environment(tmp_path, monkeypatch):
-    with Server() as proxy:
-        monkeypatch.setenv("http_proxy", proxy.url)
-        assert_right(tiny("http://nowhere.invalid/").load_data(tmp_path))
-        assert proxy.requests[0][0] == f"http://nowhere.invalid/{FIRST}"
 
 
 def test_without_download_the_network_is_not_touched(tmp_path):
@@ -282,7 +687,7 @@ def test_a_full_disk(tmp_path):
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
-        "from tests.tiny import tiny; tiny(sys.argv[1]).load_data(sys.argv[2])"
+        "from tests.server import tiny; tiny(sys.argv[1]).load_data(sys.argv[2])"
     )
     with Server() as server:
         process = subprocess.run(
@@ -304,6 +709,31 @@ def test_a_read_only_cache_that_is_complete(tmp_path):
         (tmp_path / "tiny").chmod(0o755)
 
 
+def test_a_folder_where_a_part_is_written(tmp_path):
+    (tmp_path / "tiny" / f".{FIRST}.part").mkdir(parents=True)
+    with Server() as server, pytest.raises(CacheError, match="a folder stands where a file is needed"):
+        tiny(server.url).load_data(tmp_path)
+
+
+def test_the_lock_of_another_user(tmp_path, monkeypatch):
+    """In a folder that everybody may write to. Readers need no lock at all."""
+    os_open = os.open
+
+    def refused(path, *arguments, **options):
+        if os.fspath(path).endswith(".lock"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return os_open(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refused)
+    with Server() as server:
+        assert_right(tiny(server.url).load_data(tmp_path))
+    assert_right(tiny().load_data(tmp_path))
+    monkeypatch.setattr(os, "access", lambda *arguments: False)
+    (tmp_path / "tiny" / FIRST).unlink()
+    with pytest.raises(CacheError, match="no permission to write"):
+        tiny().load_data(tmp_path)
+
+
 def test_unpacked_files_are_accepted(tmp_path):
     (tmp_path / "tiny").mkdir()
     for name, data in PLAIN.items():
@@ -323,12 +753,74 @@ def test_damaged_and_foreign_files_in_the_cache_are_found(files, tmp_path):
             tiny().load_data(tmp_path)
 
 
+def test_a_damaged_file_beside_a_right_one(tmp_path):
+    (tmp_path / "tiny").mkdir()
+    for name, data in PLAIN.items():
+        (tmp_path / "tiny" / name).write_bytes(data)
+        (tmp_path / "tiny" / f"{name}.gz").write_bytes(b"damaged")
+    assert_right(tiny().load_data(tmp_path))
+    (tmp_path / "tiny" / NAMES[0]).write_bytes(b"damaged, too")
+    with pytest.raises(DatasetError) as caught:
+        tiny().load_data(tmp_path)
+    assert str(caught.value).count(": delete it to download it again") == 2
+
+
+def test_only_the_content_counts(tmp_path):
+    """Another gzip header, another compression, a file that is not packed in spite of its name."""
+    (tmp_path / "tiny").mkdir()
+    for change in (other_header, lambda data: gzip.compress(gzip.decompress(data), 1), gzip.decompress):
+        for name, data in PACKED.items():
+            assert change(data) != data
+            (tmp_path / "tiny" / name).write_bytes(change(data))
+        assert_right(tiny().load_data(tmp_path))
+
+
+def test_a_bomb_in_the_cache(tmp_path, monkeypatch):
+    unpacked = []
+    read = gzip.GzipFile.read
+    monkeypatch.setattr(gzip.GzipFile, "read", lambda self, size: unpacked.append(read(self, size)) or unpacked[-1])
+    (tmp_path / "tiny").mkdir()
+    for name in PACKED:
+        (tmp_path / "tiny" / name).write_bytes(gzip.compress(bytes(10_000_000)))
+    with pytest.raises(DatasetError, match="delete it"):
+        tiny().load_data(tmp_path)
+    assert sum(map(len, unpacked)) < 11 * SIZE
+
+
+def test_a_folder_of_the_operating_system(tmp_path):
+    """It is looked into before any mirror, after the cache, and is never written to."""
+    system = tmp_path / "system"
+    system.mkdir()
+    for name, data in PACKED.items():
+        (system / name).write_bytes(other_header(data))
+    before = sorted(system.iterdir())
+    with Server() as server:
+        dataset = tiny(server.url, folders=(str(system),))
+        assert_right(dataset.load_data(tmp_path / "cache"))
+        assert server.requests == []
+        assert not (tmp_path / "cache").exists()
+        (system / FIRST).write_bytes(b"damaged")
+        (tmp_path / "cache" / "tiny").mkdir(parents=True)
+        (tmp_path / "cache" / "tiny" / NAMES[0]).write_bytes(PLAIN[NAMES[0]])
+        assert_right(dataset.load_data(tmp_path / "cache"))
+        assert server.requests == []
+        (tmp_path / "cache" / "tiny" / NAMES[0]).unlink()
+        assert_right(dataset.load_data(tmp_path / "cache"))
+        assert [path for path, _ in server.requests] == [f"/{FIRST}"]
+        assert (tmp_path / "cache" / "tiny" / FIRST).exists()
+    assert sorted(system.iterdir()) == before
+    assert (system / FIRST).read_bytes() == b"damaged"
+
+
 # ---- Several processes ----
 
 
 def load_elsewhere(url, folder):
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.tiny", url, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [sys.executable, "-m", "tests.server", url, str(folder)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
 
 
@@ -372,13 +864,17 @@ def test_killed_at_random_points(tmp_path):
 # ---- The command ----
 
 
-def test_the_command(tmp_path, capsys, monkeypatch):
+@pytest.fixture
+def tiny_is_mnist(monkeypatch):
+    monkeypatch.setitem(command.DATASETS, "mnist", tiny("http://127.0.0.1:9/"))
+
+
+def test_the_command(tmp_path, capsys, tiny_is_mnist):
     with Server() as server:
-        monkeypatch.setitem(sys.modules["datasets.__main__"].DATASETS, "mnist", tiny("http://127.0.0.1:9/"))
         assert main(["mnist", "--data-dir", str(tmp_path), "--check"]) == 1
         assert capsys.readouterr().out.count("missing") == 4
         assert main(["mnist", "--data-dir", str(tmp_path)]) == 1
-        assert "refused" in capsys.readouterr().err
+        assert "Could not connect" in capsys.readouterr().err
         assert main(["mnist", "--data-dir", str(tmp_path), "--mirror", "/nowhere", "--mirror", server.url]) == 0
         assert capsys.readouterr().out.count("right") == 4
     (tmp_path / "tiny" / FIRST).write_bytes(b"!")
@@ -388,38 +884,163 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert "DAMAGED" in out
 
 
-# ---- The table in the documentation ----
+def test_the_command_says_where_other_folders_have_the_files(tmp_path, capsys, monkeypatch):
+    for name, data in PACKED.items():
+        (tmp_path / name).write_bytes(data)
+    monkeypatch.setitem(command.DATASETS, "mnist", tiny(folders=(str(tmp_path),)))
+    assert main(["mnist", "--data-dir", str(tmp_path / "cache"), "--check"]) == 0
+    assert capsys.readouterr().out.count(f"bytes, in {tmp_path}\n") == 4
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_the_command_and_files_that_cannot_be_read(missing, tmp_path, capsys, monkeypatch, tiny_is_mnist):
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    for name, data in PACKED.items():
+        (folder / name).write_bytes(data)
+    for name in list(PACKED)[:2]:
+        (folder / name).unlink()
+    (folder / FIRST).mkdir()
+    if not missing:
+        (folder / list(PACKED)[1]).write_bytes(b"secret")
+
+    def read_bytes(path):
+        with open(path, "rb") as file:
+            data = file.read()
+        if data == b"secret":  # as root may read everything
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return data
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", read_bytes)
+    assert main(["mnist", "--data-dir", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""
+    lines = out.splitlines()
+    assert len(lines) == 5
+    assert re.search(r"DAMAGED: .*expected a file to read, got .*: mend or delete it$", lines[1])
+    assert lines[2].endswith("missing" if missing else "got Permission denied: mend or delete it")
+
+
+def test_the_command_without_a_home_directory(capsys, monkeypatch):
+    def no_home(*arguments):
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("NNSCRATCH_DATA", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pathlib.Path.home", no_home)
+    assert main(["mnist"]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert re.match("error: no home directory .*: choose a folder with --data-dir, data_dir or NNSCRATCH_DATA", err)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently there")
+def test_the_command_is_interrupted(tmp_path):
+    asked = threading.Event()
+
+    def silence(visit, data):
+        asked.set()
+        visit.wait()
+
+    with Server(silence) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "datasets", "mnist", "--data-dir", str(tmp_path), "--mirror", server.url],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert asked.wait(60)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (1, "", "interrupted\n")
+
+
+def test_the_command_is_interrupted_while_it_imports(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise KeyboardInterrupt")
+    process = subprocess.run(
+        [sys.executable, "-m", "datasets", "mnist"], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (process.returncode, process.stdout, process.stderr) == (1, "", "interrupted\n")
+
+
+# ---- The documentation ----
 
 OTHER_FAULTS = {
-    "connection refused": "message: refused",
-    "unknown host": "message: failed to resolve",
+    "connection refused": "message: Could not connect",
+    "unknown host": "message: Could not resolve host",
+    "a name that is looked up for ever": "message: too slow",
+    "a mirror that is no URL": "message; the next mirror is asked",
+    "a mirror given as one string": "it is one mirror",
     "self-signed certificate": "message about certificates; never switched off",
+    "a certificate for another name": "message about certificates; never switched off",
+    "a list of authorities that is not there": "message with its name; the next mirror is asked",
+    "TLS that stalls": "message: too slow",
+    "broken TLS data": "message: TLS; nothing about certificates",
+    "a login for the mirror in `~/.netrc`, also after a redirect": "it stays there",
+    "cookies": "none is sent",
+    "a proxy in the environment": "the right file, through the proxy",
+    "https through a proxy": "the right file, through the proxy",
+    "a proxy that trickles": "message: too slow",
+    "a host in `NO_PROXY`": "the right file, not through the proxy",
     "first mirror dead, second fine": "the right file, one line says from where",
     "all mirrors dead": "message with every mirror's reason, the files, their sizes, and where to copy them",
+    "a slow mirror, then a good one": "the right file; the second goes on where the first was given up",
     "interrupted, then started again": "the right file, resumed",
+    "killed before the complete file got its name": "the right file, without a mirror",
+    "a complete part that is wrong": "the right file, anew",
     "eight processes at once": "the right file for all, downloaded once",
     "killed 60 times at random points": "the right file in the end; at no time more than one part beside it",
     "no permission, read-only file system": "message with the folder and what to do",
     "full disk": "message with the folder and what to do; the part is deleted",
     "a file where the folder should be": "message with the folder and what to do",
+    "a folder where a file should be": "message: mend or delete it",
+    "a file that cannot be read": "message: mend or delete it",
+    "no home directory": "message: choose a folder",
+    "another user's lock in a shared folder": "the right file",
     "read-only folder, complete": "the right file",
     "damaged or foreign file in the cache": "message: delete it to download it again",
+    "a damaged `.gz` beside a right unpacked file": "the right file",
+    "another gzip header or compression": "the right file",
+    "a gzip bomb in the cache": "message: delete it to download it again",
     "`download=False`, nothing cached": "message; no connection is made",
-    "a proxy in the environment": "the right file, through the proxy",
     "a folder or `file://` as the mirror": "the right file, or what is wrong with theirs",
+    "Ctrl-C, also while the imports run": "`python -m datasets` says: interrupted",
 }
 
 
 def table():
     lines = ["| fault | outcome |", "| --- | --- |"]
     for fault, (_, outcome) in FAULTS.items():
-        message = f"message: {outcome}".replace(f"{SIZE:,}", "N")
+        message = f"message: {outcome}".replace(f"{SIZE:,}", "N").replace("|", " or ")
         lines.append(f"| {fault} | {outcome if outcome == RIGHT else message} |")
     return "\n".join([*lines, *(f"| {fault} | {outcome} |" for fault, outcome in OTHER_FAULTS.items())]) + "\n"
 
 
+def page():
+    return (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+
+
 def test_the_table_of_faults_is_in_the_documentation():
-    assert table() in (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    assert table() in page()
+    assert len(FAULTS) + len(OTHER_FAULTS) >= 70
+
+
+def test_the_bounds_are_those_of_the_documentation():
+    text = " ".join(page().split())
+    minutes = module.LONGEST / 60
+    for promise in (
+        f"begins with {module.PATIENCE:.0f} seconds",
+        f"every {module.SLOWEST:,} bytes of the file buy one second more",
+        f"never are more than {module.PATIENCE:.0f} seconds in hand",
+        f"after {minutes:.0f} minutes it is over",
+        f"within {module.CONNECT} seconds",
+        f"at most {module.ATTEMPTS} times",
+        f"up to {module.REDIRECTS} redirects",
+        f"no more than {module.LONGEST_WAIT:.0f} seconds between",
+        f"{module.LONGEST_MESSAGE} characters",
+        *(f"{len(each.mirrors) * minutes:.0f} minutes for {name}" for name, each in
+          {"MNIST": MNIST, "Fashion-MNIST": FASHION_MNIST, "KMNIST": KMNIST}.items()),
+    ):  # fmt: skip
+        assert promise in text, promise
 
 
 if __name__ == "__main__":

@@ -87,6 +87,16 @@ def test_arrays_that_idx_has_no_place_for(array):
         idx.encode(array)
 
 
+def test_masked_arrays_are_refused(tmp_path):
+    """IDX has no place for the mask: what lies below it would be written as if it counted."""
+    for mask in ([True, False], np.ma.nomask):
+        array = np.ma.masked_array(np.array([255, 1], np.uint8), mask)
+        with pytest.raises(idx.IDXError, match=r"expected an array without a mask.*array\.filled\(value\)"):
+            idx.write(tmp_path / "file", array)
+        assert not (tmp_path / "file").exists()
+        idx.write(tmp_path / "filled", array.filled(0))
+
+
 def test_from_a_path_from_bytes_and_from_a_file(tmp_path):
     array = np.arange(6, dtype=np.int32).reshape(2, 3)
     for name in ("plain", "packed.gz"):

@@ -34,12 +34,12 @@ def test_importing_it_loads_nothing_but_numpy():
     loaded = set(
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )
-    assert not loaded & {"matplotlib", "seaborn", "requests", "tqdm", "threadpoolctl", "datasets", "demos"}
+    assert not loaded & {"matplotlib", "seaborn", "requests", "pycurl", "tqdm", "threadpoolctl", "datasets", "demos"}
 
 
 def test_dependencies_point_one_way():
-    order = ["guards", "parameter", "initializers", "saving", "layers", "activations", "advice", "metrics", "losses",
-             "model", "optimizers", "callbacks", "blas", "training", "checking.report", "checking.slopes",
+    order = ["guards", "parameter", "initializers", "writing", "saving", "layers", "activations", "advice", "metrics",
+             "losses", "model", "optimizers", "callbacks", "blas", "training", "checking.report", "checking.slopes",
              "checking.diagnosis", "checking.promises", "checking.checks", "checking"]  # fmt: skip
     for i, module in enumerate(order):
         path = PACKAGE / f"{module.replace('.', '/')}.py"

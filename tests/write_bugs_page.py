@@ -18,7 +18,7 @@ from datasets import mnist
 from demos import support
 from demos.mnist import MODELS
 from nnscratch import Sequential, SparseCrossEntropy, check_layer, check_loss, check_model, evaluate, fit
-from nnscratch.saving import replacing
+from nnscratch.writing import replacing
 from tests import test_layers, test_losses
 from tests.bugs import BUGS, SETTINGS, is_caught, planted
 from tests.wrong_calls import CALLS, FILE_CALLS
