@@ -1,5 +1,6 @@
 """What watches a model and its training, and says in words where something goes wrong."""
 
+import copy
 import functools
 import gc
 import math
@@ -9,7 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from nnscratch.guards import unexpected
+from nnscratch import memory
+from nnscratch.activations import ReLU
+from nnscratch.guards import batch, gradient_of_outputs, unexpected
 from nnscratch.layers import Layer, find
 from nnscratch.parameter import Array, Parameter
 
@@ -90,6 +93,60 @@ def parameters_within(root: Layer) -> Iterator[Parameter]:
             todo += [value for kind in type(each).__mro__ for value in vars(kind).values()]
 
 
+# ---- Does everything fit together? --------------------------------------------------------------
+
+
+def rehearsal(model: Any, loss: Any, metric: Any, x: Array, y: Any, held_out: Any) -> None:
+    """Everything is looked at before an epoch is spent. Errors: those of who does not like it."""
+    look_at(model, loss, metric, x, y, "")
+    if held_out:
+        look_at(model, loss, metric, held_out[0], held_out[1], " of the validation data")
+
+
+def look_at(model: Any, loss: Any, metric: Any, x: Array, y: Any, which: str) -> None:
+    """All numbers are finite, the loss takes all labels, two rows go through all and back."""
+    finite(x, f"x{which}")
+    finite(y, f"y{which}")
+    loss = copy.copy(loss)  # the loss itself remembers the batch it saw
+    outputs = model.forward(x[:2])
+    extremes = y[[y.argmin(), y.argmax()]] if y.ndim == 1 and y.dtype.kind in "iu" else y
+    for start in range(0, len(extremes), 1000):
+        labels = extremes[start : start + 1000]
+        loss.forward(np.repeat(outputs[:1], len(labels), axis=0), labels)
+    loss.forward(outputs, y[:2])
+    dy = loss.backward()
+    model.backward(dy)
+    expect_dx_like_x(model, batch(x[:2], model.theta.dtype), dy)
+    if metric is not None:
+        metric(outputs, y[:2])
+    memory.forget(model, [layer for _, layer in find(Layer, model.layers)])
+
+
+def finite(x: Array, what: str) -> None:
+    for start in range(0, len(x) if x.dtype.kind == "f" else 0, 1000):
+        block = x[start : start + 1000]
+        # A sum of squares takes half the time of isfinite; it may overflow: hence the second look.
+        if not np.isfinite(np.vdot(block, block)) and not np.isfinite(block).all():
+            row, *place = np.argwhere(~np.isfinite(block))[0]
+            got = f"{block[(row, *place)]} in row {start + row}"
+            error = unexpected("finite numbers", got, "mend or leave out such rows")
+            raise ValueError(f"{what}: {error}")
+
+
+def expect_dx_like_x(model: Any, x: Array, dy: Array) -> None:
+    """Another shape would be broadcast, in the layer before, without a word."""
+    inputs = []
+    for layer in model.layers:
+        inputs.append(x)
+        x = layer.forward(x)
+    for i in reversed(range(model.first, len(inputs))):
+        layer, shape = model.layers[i], inputs[i].shape
+        dy = layer.backward(dy)
+        if layer.needs_dx and dy.shape != shape:
+            what = f"backward of layer {i}, {layer!r}, to return dx of shape {shape}"
+            raise unexpected(what, dy.shape, "it is the gradient of x, and has its shape")
+
+
 # ---- What comes out -----------------------------------------------------------------------------
 
 
@@ -100,13 +157,22 @@ def finite_loss(value: Any, model: Any, x: Array, rows: int) -> float:
     return float(value)
 
 
+def some_rows(rows: int) -> int:
+    """How many rows an epoch had."""
+    if rows == 0:
+        fix = "a generator is used up after one pass, make a new one for each epoch"
+        raise unexpected("at least one batch", "none", fix)
+    return rows
+
+
 def finite_epoch(result: dict[str, float], model: Any, x: Array) -> dict[str, float]:
-    """What an epoch came to. A step that spoils the weights may have left no trace in the loss."""
+    """What an epoch came to. A step that spoils the weights may have left no trace in the loss.
+    A metric may be what it likes."""
     if not np.isfinite(model.theta).all():
         raise diverged("others after this epoch", model, x)
-    for name, value in result.items():
-        if not math.isfinite(value):
-            raise diverged(f"{name} {value}", model, x)
+    for name in ("loss", "val_loss"):
+        if not math.isfinite(result.get(name, 0)):
+            raise diverged(f"{name} {result[name]}", model, x)
     return result
 
 
@@ -125,3 +191,64 @@ def diverged(got: str, model: Any, x: Array) -> Exception:
                 where = f"layer {i}, {layer!r}, is the first whose outputs are not finite"
                 break
     return unexpected("finite results", got, f"{where}; {fix}", FloatingPointError)
+
+
+def loss_of(loss: Any, outputs: Array, y: Any) -> float:
+    """The loss of these outputs, by a copy: the loss itself remembers the batch it saw."""
+    loss = copy.copy(loss)
+    value = loss.forward(outputs, y)
+    gradient_of_outputs(loss.backward(), outputs.shape)  # (N,) against (N, 1) makes (N, N)
+    return float(value)
+
+
+# ---- Why is my accuracy 0.098? ------------------------------------------------------------------
+
+MANY, FEW = 500, 100  # rows that are looked at; fewer than that tell too little
+SCALE = "x that is not scaled to about [-1, 1]"
+RATE = "a learning rate that is too large"
+
+
+def sample(x: Array, y: Any) -> tuple[Array, Any]:
+    """Rows from all over the data, as it may be sorted."""
+    every = max(1, len(x) // MANY)
+    return x[::every], y[::every]
+
+
+def on_inputs(x: Array) -> str:
+    if -10 <= x.min() and x.max() <= 10:
+        return ""
+    fix = "divide images by 255, take the mean off other numbers and divide by their deviation"
+    return f"x goes from {x.min():g} to {x.max():g}, and networks learn best within [-1, 1]: {fix}"
+
+
+def on_epoch(model: Any, x: Array, y: Any) -> str:
+    """What looks wrong after an epoch, and what it usually comes from; nothing, if nothing does."""
+    if len(x) < FEW:
+        return ""
+    outputs = model.forward(x)
+    units = [
+        (i, layer, layer.y > 0) for i, layer in enumerate(model.layers) if isinstance(layer, ReLU)
+    ]
+    memory.forget(model, [layer for _, layer in find(Layer, model.layers)])
+    for i, layer, fires in units:
+        dead = 1 - np.mean(fires.any(axis=0))
+        if dead > 0.5:
+            who = f"{dead:.0%} of the units of layer {i}, {layer!r}, never fire, and learn nothing"
+            return f"{who}: usually {RATE}, or {SCALE}"
+    classes = y if y.ndim == 1 and y.dtype.kind in "iu" else None
+    if y.shape == outputs.shape:
+        classes = y.argmax(axis=1)
+    if classes is None or outputs.ndim != 2 or outputs.shape[1] < 2:
+        return ""
+    predicted = outputs.argmax(axis=1)
+    commonest = np.bincount(classes.astype(np.intp)).max() / len(classes)
+    favourite = np.bincount(predicted).argmax()
+    share = np.mean(predicted == favourite)
+    if share > 0.9 and np.mean(classes == favourite) < 0.6:
+        what = f"{share:.0%} of the rows are taken for class {favourite}"
+        return f"{what}: usually {RATE}, or {SCALE}"
+    right = np.mean(predicted == classes)
+    if right <= 1.1 * commonest and commonest < 0.6:
+        usually = f"labels that belong to other rows, {RATE} or far too small, or {SCALE}"
+        return f"{right:.0%} of the rows are right, which is guessing: usually {usually}"
+    return ""

@@ -1,9 +1,11 @@
-"""How many threads the matrix products use: NumPy leaves that to BLAS, which takes one for each
-core."""
+"""How many threads the matrix products use: NumPy leaves that to BLAS, which takes all cores."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from nnscratch.parameter import Array
 
 # With fewer multiplications than that in its largest product, a step is faster on one thread. And
 # threads wait for each other by spinning: when any other process is busy on the machine, they
@@ -11,16 +13,23 @@ from typing import Any
 # threads may give other last bits, and the same seed is to give the same weights.
 WORTH_THREADS = 50_000_000
 
+# Trainings in several Python threads share one BLAS: the last of them to end puts back what the
+# first one found.
+_lock = threading.Lock()
+_running = 0
+_first: Any = None
+
 
 @contextmanager
-def blas_threads(model: Any, batch_size: int, threads: int | None, verbose: int) -> Iterator[None]:
-    """While the block runs: ``threads`` threads; if None, one where products are small, else as
-    many as ever.
+def blas_threads(
+    model: Any, x: Array, batch_size: int, threads: int | None, verbose: int
+) -> Iterator[None]:
+    """While the block runs: ``threads`` threads; if None, one where the products of a batch are
+    small, else as many as ever. x is some of the data.
 
     This is the work of threadpoolctl; where it is not installed nothing is changed. ``verbose``
     says what was changed. Errors: ImportError for a number of threads without threadpoolctl.
     """
-    largest_product = batch_size * max(p.value.size for p in model.parameters)
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError as error:
@@ -31,12 +40,37 @@ def blas_threads(model: Any, batch_size: int, threads: int | None, verbose: int)
             ) from error
         yield
         return
-    if threads is None and largest_product >= WORTH_THREADS:
+    if threads is None and int(batch_size) * largest_product(model, x[:1]) >= WORTH_THREADS:
         yield
         return
     controller, wanted = ThreadpoolController(), threads or 1
     blas = controller.select(user_api="blas").info()
     if verbose and any(library["num_threads"] != wanted for library in blas):
         print(f"BLAS threads: {wanted} (choose with threads=)")
-    with controller.limit(limits=wanted, user_api="blas"):
+    global _running, _first
+    with _lock:
+        limit = controller.limit(limits=wanted, user_api="blas")
+        _first = _first if _running else limit
+        _running += 1
+    try:
         yield
+    finally:
+        with _lock:
+            _running -= 1
+            if not _running:
+                _first.restore_original_limits()
+
+
+def largest_product(model: Any, x: Array) -> int:
+    """The multiplications for one row x (1, ...) in the largest product of any layer.
+
+    Each of a layer's weights takes part once for every row of its output: in y (1, n_out) that is
+    one, in the y (1, height, width, filters) of a convolution height * width, in the y (1, length,
+    n_out) of an attention layer its length.
+    """
+    largest = 0
+    for layer in model.layers:
+        x = layer.forward(x)
+        weights = max((p.value.size for p in layer.parameters), default=0)
+        largest = max(largest, weights * x[..., 0].size)
+    return largest

@@ -1,9 +1,10 @@
 """What happens around and between epochs: ``fit`` calls these."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from typing import Any
 
+from nnscratch import advice
 from nnscratch.guards import unexpected
 from nnscratch.model import Sequential
 from nnscratch.parameter import Array
@@ -48,12 +49,18 @@ class EarlyStopping(Callback):
         self.best, self.wait = math.inf, 0
         self.best_theta: Array | None = None
 
+    def expect_monitor(self, history: History) -> None:
+        if self.monitor not in history:
+            what = f"monitor to be one of {list(history)}"
+            raise unexpected(what, repr(self.monitor), "val_ needs validation")
+
     def on_epoch_end(self, model: Sequential, history: History) -> bool:
-        known = list(history)
-        if self.monitor not in known:
-            fix = "val_ needs validation"
-            raise unexpected(f"monitor to be one of {known}", repr(self.monitor), fix)
-        value = history[self.monitor][-1] * (-1 if self.monitor.endswith("accuracy") else 1)
+        self.expect_monitor(history)
+        value = history[self.monitor][-1]
+        if not math.isfinite(value):
+            fix = "look at the metric, or monitor something else"
+            raise unexpected(f"a finite {self.monitor} to watch", value, fix, FloatingPointError)
+        value *= -1 if self.monitor.endswith("accuracy") else 1
         self.wait += 1
         if value < self.best - self.min_delta:
             self.best, self.wait, self.best_theta = value, 0, model.theta.copy()
@@ -64,38 +71,53 @@ class EarlyStopping(Callback):
             model.theta = self.best_theta
 
 
-@contextmanager
-def session(
-    model: Sequential,
-    callbacks: Sequence[Callback],
-    history: History,
-    epochs: int,
-    steps: int,
-    verbose: int,
-) -> Iterator[None]:
-    """What surrounds the epochs: callbacks hear of the beginning and of the end, and Ctrl-C ends
-    the training but not the program, so that what was learnt is kept."""
-    for callback in callbacks:
-        callback.on_train_begin(model, epochs, steps)
-    try:
-        yield
-    except KeyboardInterrupt:
-        if verbose:
-            print(f"interrupted in epoch {len(history['loss']) + 1}: what was learnt is kept")
-    except FloatingPointError as error:
-        error.add_note(f"in epoch {len(history['loss']) + 1}")
-        raise
-    finally:
-        for callback in callbacks:
-            callback.on_train_end(model)
+class Session:
+    """What surrounds the epochs of ``fit``: callbacks hear of the beginning and of the end, each
+    epoch gets its line, and Ctrl-C ends the training, not the program: what was learnt is kept."""
 
+    def __init__(
+        self, model: Sequential, callbacks: Sequence[Callback], history: History, epochs: int,
+        steps: int, verbose: int, x: Array, y: Any,
+    ) -> None:  # fmt: skip
+        self.model, self.callbacks, self.history = model, callbacks, history
+        self.epochs, self.steps, self.verbose = epochs, steps, verbose
+        self.watched, self.said = advice.sample(x, y), set[str]()
 
-def ends_training(
-    model: Sequential, callbacks: Sequence[Callback], history: History, epochs: int, verbose: int
-) -> bool:
-    """Say what an epoch came to, and ask every callback whether it was the last one."""
-    if verbose:
-        shown = (f"{name} {values[-1]:.4f}" for name, values in history.items())
-        print(f"epoch {len(history['loss'])}/{epochs}", *shown, sep="  ")
-    answers = [callback.on_epoch_end(model, history) for callback in callbacks]  # of all of them
-    return True in answers
+    def __enter__(self) -> "Session":
+        for callback in self.callbacks:
+            if isinstance(
+                callback, EarlyStopping
+            ):  # now, and not after an epoch that takes an hour
+                callback.expect_monitor(self.history)
+            callback.on_train_begin(self.model, self.epochs, self.steps)
+        self.say(advice.on_inputs(self.watched[0]))
+        return self
+
+    def ends_here(self) -> bool:
+        """Say what the epoch came to, and ask every callback whether it was the last one."""
+        if self.verbose:
+            shown = (f"{key} {values[-1]:.4f}" for key, values in self.history.items() if values)
+            print(f"epoch {self.epoch - 1}/{self.epochs}", *shown, sep="  ")
+            self.say(advice.on_epoch(self.model, *self.watched))
+        answers = [callback.on_epoch_end(self.model, self.history) for callback in self.callbacks]
+        return any(answer is True for answer in answers)
+
+    def say(self, line: str) -> None:
+        """Advice, once."""
+        if self.verbose and line and line not in self.said:
+            print(f"advice: {line}")
+            self.said.add(line)
+
+    @property
+    def epoch(self) -> int:
+        """The one at work, from 1."""
+        return len(self.history["loss"]) + 1
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> bool:
+        if isinstance(error, KeyboardInterrupt) and self.verbose:
+            print(f"interrupted in epoch {self.epoch}: what was learnt is kept")
+        if isinstance(error, FloatingPointError):
+            error.add_note(f"in epoch {self.epoch}")
+        for callback in self.callbacks:
+            callback.on_train_end(self.model)
+        return isinstance(error, KeyboardInterrupt)

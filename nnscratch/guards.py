@@ -5,7 +5,6 @@ converted where that helps. What Python and NumPy say clearly by themselves is n
 guards stand in the order in which a training meets them: a model, the door of ``fit``, a step.
 """
 
-import copy
 import math
 import operator
 from collections.abc import Iterable, Sequence
@@ -121,8 +120,14 @@ def model_to_train(model: Any, kind: type) -> Any:
 # ---- The door of fit and evaluate: everything is looked at before an epoch is spent -------------
 
 
+def unmasked(x: Any) -> "Array":
+    if isinstance(x, np.ma.MaskedArray):  # NumPy would take what is masked for data
+        raise unexpected("an array", "a masked one", "leave out rows or fill them", TypeError)
+    return np.asarray(x)
+
+
 def rows(x: Any, batch_size: Any) -> tuple["Array", int]:
-    x = np.asarray(x)
+    x = unmasked(x)
     if x.ndim == 0 or len(x) == 0:
         got = f"shape {x.shape}" if x.ndim else "a single number"
         raise unexpected("rows of data (N, ...)", got, "give an array of at least one row")
@@ -130,7 +135,7 @@ def rows(x: Any, batch_size: Any) -> tuple["Array", int]:
 
 
 def rows_with_labels(x: Any, y: Any, batch_size: Any) -> tuple["Array", "Array", int]:
-    x, y = np.asarray(x), np.asarray(y)
+    x, y = unmasked(x), unmasked(y)
     if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
         got = f"{y.shape[:1]} and {x.shape[:1]}"
         raise unexpected("as many labels as rows of data, and some", got, SAME_ROWS)
@@ -164,7 +169,6 @@ def fit_arguments(
     for callback in instance(Sequence, callbacks, "a list of callbacks such as [EarlyStopping()]"):
         keeping("on_train_begin on_epoch_end", callback, "a callback such as EarlyStopping()")
     x, y, _ = rows_with_labels(x, y, batch_size)
-    data(model, loss, metric, x, y, "")
     if validation_split:
         if not 0 < math.floor(len(x) * (1 - validation_split)) < len(x):
             got = f"validation_split={validation_split} of {len(x)} rows"
@@ -175,46 +179,9 @@ def fit_arguments(
         if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
             got = type(validation_data).__name__
             raise unexpected("validation_data as a pair (x, y)", got, "put both in a tuple")
-        x_val, y_val, _ = rows_with_labels(validation_data[0], validation_data[1], batch_size)
-        data(model, loss, metric, x_val, y_val, " of the validation data")
-        validation_data = x_val, y_val
+        x_val, y_val = validation_data
+        validation_data = rows_with_labels(x_val, y_val, batch_size)[:2]
     return x, y, validation_data
-
-
-def some_rows(rows: int) -> int:
-    """How many rows there were in an epoch."""
-    if rows == 0:
-        fix = "a generator is used up after one pass, make a new one for each epoch"
-        raise unexpected("at least one batch", "none", fix)
-    return rows
-
-
-def data(model: Any, loss: Any, metric: Any, x: "Array", y: "Array", which: str) -> None:
-    """All numbers are finite, the loss takes all labels, a row goes through all and back."""
-    finite(x, f"x{which}")
-    finite(y, f"y{which}")
-    loss = copy.copy(loss)  # the loss itself remembers the batch it saw
-    outputs = model.forward(x[:1])
-    extremes = y[[y.argmin(), y.argmax()]] if y.ndim == 1 and y.dtype.kind in "iu" else y
-    for start in range(0, len(extremes), 1000):
-        labels = extremes[start : start + 1000]
-        loss.forward(np.repeat(outputs, len(labels), axis=0), labels)
-    loss.forward(outputs, y[:1])
-    model.backward(loss.backward())
-    model.output_shape = None  # no other backward follows
-    if metric is not None:
-        metric(outputs, y[:1])
-
-
-def finite(x: "Array", what: str) -> None:
-    for start in range(0, len(x) if x.dtype.kind == "f" else 0, 1000):
-        block = x[start : start + 1000]
-        # A sum of squares takes half the time of isfinite; it may overflow: hence the second look.
-        if not np.isfinite(np.vdot(block, block)) and not np.isfinite(block).all():
-            row, *place = np.argwhere(~np.isfinite(block))[0]
-            got = f"{block[(row, *place)]} in row {start + row}"
-            error = unexpected("finite numbers", got, "mend or leave out such rows")
-            raise ValueError(f"{what}: {error}")
 
 
 # ---- A step: what is checked here must be cheap -------------------------------------------------
@@ -226,8 +193,9 @@ def batch(x: Any, dtype: Any) -> "Array":
     if x.dtype == dtype and x.ndim > 1 and len(x):  # the usual case, first
         return x
     if x.dtype.kind != "f":
-        fix = "divide by 255, or use .astype(np.float32)"
-        raise unexpected("images scaled to floats", x.dtype, fix, TypeError)
+        fix = "divide numbers by their scale; give tokens.astype(np.float32) to an embedding"
+        fix = "x / np.float32(255)" if x.dtype == np.uint8 or x.ndim > 2 else fix
+        raise unexpected("numbers scaled to floats", x.dtype, fix, TypeError)
     if x.ndim < 2 or len(x) == 0:
         fix = "x[np.newaxis] makes a row of one"
         raise unexpected("rows of data (N, ...)", f"shape {x.shape}", fix)
@@ -245,8 +213,13 @@ def rows_of_width(x: "Array", n_in: int, layer: Any) -> "Array":
 def outputs_and_labels(outputs: Any, labels: Any) -> tuple["Array", "Array"]:
     """Outputs (N, C), and as many labels as rows: a single one would silently count for all."""
     outputs, labels = np.asarray(outputs), np.asarray(labels)
-    if outputs.ndim != 2 or len(outputs) < 1 or outputs.shape[1] < 2 or outputs.dtype.kind != "f":
-        what = "outputs (N, C) as floats for 2 or more classes"
+    if (
+        outputs.ndim != 2
+        or len(outputs) < 1
+        or outputs.shape[1] < 2
+        or outputs.dtype.char not in "fd"
+    ):
+        what = "outputs (N, C) as float32 or float64 for 2 or more classes"
         fix = "end the model with a Dense of one output for each class"
         raise unexpected(what, f"{outputs.dtype} {outputs.shape}", fix)
     if labels.ndim and len(labels) != len(outputs):
@@ -300,6 +273,8 @@ def gradient_of_outputs(dy: Any, shape: tuple[int, ...] | None) -> Any:
         raise unexpected(what, got, fix, StaleBackwardError)
     if dy.shape != shape:
         fix = "give what loss.backward() returns"
+        if dy.shape == (shape[0], shape[0]):
+            fix += "; targets (N,) against outputs (N, 1) make (N, N): use y[:, np.newaxis]"
         raise unexpected(f"dy of the outputs' shape {shape}", dy.shape, fix)
     return dy
 

@@ -3,7 +3,8 @@
 Where the square root of 6 comes from: y = x W sums n_in products, so Var y = n_in Var W Var x, and
 y is as large as x if Var W = 1 / n_in. Backwards, dx = dy Wᵀ sums n_out products, and asks for
 1 / n_out. Glorot & Bengio take the middle, Var W = 2 / (n_in + n_out). A uniform distribution in
-+-limit has the variance limit² / 3: hence limit = sqrt(6 / (n_in + n_out)).
++-limit has the variance limit² / 3: hence limit = sqrt(6 / (n_in + n_out)). Biases may start at
+zero. Weights may not: all units of a layer would get the same gradient, and stay the same unit.
 """
 
 import math
@@ -27,8 +28,3 @@ def he_uniform(n_in: int, n_out: int, *, rng: Rng = None, dtype: Any = np.float3
     ReLU throws away. He et al. 2015, eq. 10. Use: ``dense.W.value = he_uniform(784, 100)``."""
     limit = math.sqrt(6 / n_in)
     return np.random.default_rng(rng).uniform(-limit, limit, (n_in, n_out)).astype(dtype)
-
-
-def zeros(*shape: int, dtype: Any = np.float32) -> Array:
-    """For biases. Weights must not start at zero: all would get the same gradient, for good."""
-    return np.zeros(shape, dtype)

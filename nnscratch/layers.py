@@ -5,15 +5,13 @@ loss feels when x changes; on the way it finds the gradients of the layer's own 
 """
 
 import copy
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 
-from nnscratch import guards
-from nnscratch.initializers import Rng, glorot_uniform, zeros
+from nnscratch import guards, memory
+from nnscratch.initializers import Rng, glorot_uniform
 from nnscratch.parameter import Array, Parameter
-
-T = TypeVar("T")
 
 
 class Layer:
@@ -22,7 +20,8 @@ class Layer:
     ``forward`` keeps in ``self`` what ``backward`` needs; ``backward`` writes the gradient of each
     parameter over its old ``.grad``. Neither writes into x or dy. Each ``Parameter`` that
     ``__init__`` makes is trained, also in a list, a dict or an inner layer. ``self.training`` tells
-    whether this is training, ``self.needs_dx`` whether anybody reads dx.
+    whether this is training, ``self.needs_dx`` whether anybody reads dx. Running statistics, as in
+    BatchNorm, are Parameters, too: a grad of 0 and ``decays`` False leave them to the layer.
 
     >>> class Tanh(Layer):
     ...     def forward(self, x):
@@ -34,6 +33,7 @@ class Layer:
 
     training: bool = False
     needs_dx: bool = True
+    __getstate__ = memory.without_memory  # copies and pickles do not remember the last batch
 
     def forward(self, x: Array) -> Array:
         raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, x)")
@@ -57,9 +57,9 @@ class Layer:
         return f"{type(self).__name__}()"
 
 
-def find(kind: type[T], part: Any, place: str = "", seen: Any = None) -> list[tuple[str, T]]:
-    """Each object of a kind, once, with its place, such as "W" or "cells.0.b": among a layer's
-    attributes, in lists, tuples and dicts, and in inner layers, in order of definition."""
+def find(kind: type, part: Any, place: str = "", seen: Any = None) -> list[tuple[str, Any]]:
+    """Each object of a kind, once, with its place, such as "W" or "cells.0.b": in attributes of
+    layers, in lists, tuples and dicts, in order of definition."""
     seen = set() if seen is None else seen
     if id(part) in seen:
         return []
@@ -98,7 +98,7 @@ class Dense(Layer):
         self.n_in = guards.count(n_in, "n_in", usual=784)
         self.n_out = guards.count(n_out, "n_out", usual=10)
         self.W = Parameter(glorot_uniform(n_in, n_out, rng=rng, dtype=dtype))
-        self.b = Parameter(zeros(n_out, dtype=dtype))
+        self.b = Parameter(np.zeros(n_out, dtype))
 
     def forward(self, x: Array) -> Array:
         self.x = guards.rows_of_width(x, self.n_in, self)

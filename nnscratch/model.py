@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nnscratch import advice, guards, saving
+from nnscratch import advice, guards, memory, saving
 from nnscratch.layers import Layer, find
 from nnscratch.parameter import Array, Parameter, in_place, one_vector
 
@@ -70,6 +70,7 @@ class Sequential(Chain):
         self._theta, self._grad = one_vector(self.parameters, dtype)
         for layer in advice.every_layer(self):
             layer.training, layer.needs_dx = False, True
+        memory.note(layer for _, layer in find(Layer, self.layers))
         self.needs_dx = False
 
     @property
@@ -101,7 +102,7 @@ class Sequential(Chain):
         starts = range(0, len(x), batch_size)
         # Copies, for a layer may return the same array each time, filled anew.
         outputs = [self.forward(x[i : i + batch_size]).copy() for i in starts]
-        self.output_shape = None  # no backward follows
+        memory.forget(self, [layer for _, layer in find(Layer, self.layers)])
         return np.concatenate(outputs)
 
     def astype(self, dtype: Any) -> Self:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from nnscratch import guards
+from nnscratch import guards, saving
 from nnscratch.model import Sequential
 
 
@@ -15,10 +15,18 @@ class Optimizer:
     """
 
     learning_rate = guards.number("learning_rate", 0, math.inf, usual=0.001, open=True)
+    weight_decay = guards.number("weight_decay", 0, math.inf, usual=0.01)
+    __repr__ = saving.settings
 
-    def __init__(self, model: Sequential, learning_rate: float) -> None:
+    def __init__(self, model: Sequential, learning_rate: float, weight_decay: float = 0.0) -> None:
         self.model = guards.model_to_train(model, Sequential)
-        self.learning_rate = learning_rate
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+
+    def decay(self) -> None:
+        """theta <- theta - learning_rate weight_decay theta, where parameters decay."""
+        for p in self.model.parameters if self.weight_decay else []:
+            if p.decays:
+                np.multiply(p.value, 1 - self.learning_rate * self.weight_decay, out=p.value)
 
     def step(self) -> None:
         raise NotImplementedError(f"{type(self).__name__} needs a method step(self)")
@@ -36,19 +44,18 @@ class SGD(Optimizer):
     """
 
     momentum = guards.number("momentum", 0, 1, usual=0.9)
-    weight_decay = guards.number("weight_decay", 0, math.inf, usual=0.01)
 
     def __init__(
         self, model: Sequential, learning_rate: float = 0.01, momentum: float = 0.0,
         weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
-        super().__init__(model, learning_rate)
-        self.momentum, self.weight_decay = momentum, weight_decay
+        super().__init__(model, learning_rate, weight_decay)
+        self.momentum = momentum
         self.velocity = np.zeros_like(model.theta)
 
     def step(self) -> None:
         theta, grad = self.model.theta, self.model.grad
-        theta *= 1 - self.learning_rate * self.weight_decay
+        self.decay()
         self.velocity *= self.momentum
         self.velocity -= self.learning_rate * grad
         theta += self.velocity
@@ -72,15 +79,13 @@ class Adam(Optimizer):
     beta_1 = guards.number("beta_1", 0, 1, usual=0.9)
     beta_2 = guards.number("beta_2", 0, 1, usual=0.999)
     epsilon = guards.number("epsilon", 1.2e-38, math.inf, usual=1e-7)  # no less fits a float32
-    weight_decay = guards.number("weight_decay", 0, math.inf, usual=0.01)
 
     def __init__(
         self, model: Sequential, learning_rate: float = 1e-3, beta_1: float = 0.9,
         beta_2: float = 0.999, epsilon: float = 1e-7, weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
-        super().__init__(model, learning_rate)
+        super().__init__(model, learning_rate, weight_decay)
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
-        self.weight_decay = weight_decay
         self.t = 0
         self.m, self.v, self.scratch = np.zeros((3, model.theta.size), model.theta.dtype)
         self.negligible = 1e4 * float(np.finfo(model.theta.dtype).tiny)
@@ -89,7 +94,7 @@ class Adam(Optimizer):
         """The formula, line by line. Each operation makes a new array as large as theta."""
         theta, g = self.model.theta, self.model.grad
         self.t += 1
-        theta *= 1 - self.learning_rate * self.weight_decay
+        self.decay()
         self.m = self.beta_1 * self.m + (1 - self.beta_1) * g
         self.v = self.beta_2 * self.v + (1 - self.beta_2) * g**2
         alpha = self.learning_rate * math.sqrt(1 - self.beta_2**self.t) / (1 - self.beta_1**self.t)
@@ -103,8 +108,7 @@ class Adam(Optimizer):
         """
         theta, g, m, v, scratch = self.model.theta, self.model.grad, self.m, self.v, self.scratch
         self.t += 1
-        if self.weight_decay:
-            theta *= 1 - self.learning_rate * self.weight_decay
+        self.decay()
         m *= self.beta_1
         m += g
         v *= self.beta_2

@@ -32,7 +32,8 @@ class Parameter:
     """A trainable array ``value`` and its gradient ``grad`` = d loss / d value, of the same shape.
 
     The value is copied, and is float32 or float64. Assigning to ``value`` or ``grad`` copies, too.
-    ``name`` is its place in its layer, such as "W", once a model has collected it.
+    ``name`` is its place in its layer, such as "W", once a model has collected it. Weight decay
+    leaves it alone if ``decays`` is False.
 
     >>> b = Parameter(np.zeros(3))
     >>> b.value = [1, 2, 3]
@@ -41,6 +42,7 @@ class Parameter:
     """
 
     value, grad = in_place("value"), in_place("grad")
+    decays = True
 
     def __init__(self, value: ArrayLike, name: str = "") -> None:
         self.name = name
@@ -51,6 +53,9 @@ class Parameter:
         """Copy both arrays into these, and live there from now on."""
         value[...], grad[...] = self._value, self._grad
         self._value, self._grad = value, grad
+
+    def __repr__(self) -> str:
+        return f"Parameter({self.name!r}, {self.value.shape}, {self.value.dtype})"
 
 
 def one_vector(parameters: Sequence[Parameter], dtype: Any) -> tuple[Array, Array]:

@@ -53,4 +53,20 @@ def summary(model: Any) -> str:
         shown = "?" if x is None else f"(N, {str(x.shape[1:])[1:].rstrip(',)')})"
         lines.append(f"{layer!r:<24}{shown:<20}{sum(p.value.size for p in layer.parameters):>12,}")
     total = f"Total params: {model.theta.size:,} ({model.theta.nbytes / 1024:,.2f} KB)"
-    return "\n".join([*lines, total])
+    return Text("\n".join([*lines, total]))
+
+
+class Text(str):
+    """A text that a notebook shows as it is, without quotes and backslashes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def settings(owner: Any) -> str:
+    """The class and its numbers, such as Adam(learning_rate=0.001, ...), for a debugger."""
+    numbers = {name: value for name, value in vars(owner).items() if isinstance(value, float)}
+    shown = (f"{name.removeprefix('_')}={value:g}" for name, value in numbers.items())
+    return f"{type(owner).__name__}({', '.join(shown)})"

@@ -1,6 +1,5 @@
 """Training: batches, one pass over them, and many passes."""
 
-import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from nnscratch import advice, guards
 from nnscratch.blas import blas_threads
-from nnscratch.callbacks import Callback, History, ends_training, session
+from nnscratch.callbacks import Callback, History, Session
 from nnscratch.initializers import Rng
 from nnscratch.losses import Loss
 from nnscratch.metrics import accuracy
@@ -51,7 +50,7 @@ def train_epoch(
         score += metric(outputs, y) * len(x) if metric else 0
         for callback in callbacks:
             callback.on_batch_end(total / rows, score / rows)
-    rows = guards.some_rows(rows)
+    rows = advice.some_rows(rows)
     return dict(zip(names(metric), (total / rows, score / rows), strict=False))
 
 
@@ -62,7 +61,7 @@ def evaluate(
     """(loss, metric) of the model as it predicts, Dropout off; (loss,) without a metric."""
     x, y, batch_size = guards.rows_with_labels(x, y, batch_size)
     outputs = model.predict(x, batch_size)
-    value = copy.copy(loss).forward(outputs, y)  # the loss itself remembers the batch it saw
+    value = advice.loss_of(loss, outputs, y)
     return (value, metric(outputs, y)) if metric else (value,)
 
 
@@ -95,12 +94,11 @@ def fit(
     if validation_split:
         n = math.floor(len(x_train) * (1 - validation_split))
         x_train, y_train, held_out = x_train[:n], y_train[:n], (x_train[n:], y_train[n:])
+    advice.rehearsal(model, loss, metric, x_train, y_train, held_out)
     rng, steps = np.random.default_rng(rng), math.ceil(len(x_train) / batch_size)
     history: History = {name: [] for name in names(metric, held_out is not None)}
-    with (
-        blas_threads(model, batch_size, threads, verbose),
-        session(model, callbacks, history, epochs, steps, verbose),
-    ):
+    surroundings = Session(model, callbacks, history, epochs, steps, verbose, x_train, y_train)
+    with blas_threads(model, x_train, batch_size, threads, verbose), surroundings as session:
         for _ in range(epochs):
             epoch = batches(x_train, y_train, batch_size, shuffle=shuffle, rng=rng)
             result = train_epoch(model, loss, optimizer, epoch, callbacks=callbacks, metric=metric)
@@ -109,6 +107,6 @@ def fit(
                 result |= {f"val_{key}": value for key, value in zip(result, values, strict=True)}
             for key, value in advice.finite_epoch(result, model, x_train[:1]).items():
                 history[key].append(value)
-            if ends_training(model, callbacks, history, epochs, verbose):
+            if session.ends_here():
                 break
     return history

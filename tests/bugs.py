@@ -329,7 +329,7 @@ BUGS = {
         "five epochs this helps.",
     ),
     "weight decay through Adam's gradient": Bug(
-        [(Adam.step, "theta *= 1 - self.learning_rate * self.weight_decay",
+        [(Adam.step, "self.decay()",
           "g += self.weight_decay * theta")],
         suite(test_optimizers.test_weight_decay_by_hand, kind=Adam),
         "The loss falls, to {wrong.loss:.2f}. But Adam divides the decay, too, by the size of the gradient: where "

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nnscratch import SGD, Callback, Dense, Parameter, Sequential, SoftmaxCrossEntropy, fit
+from nnscratch import SGD, Callback, Dense, Sequential, SoftmaxCrossEntropy, fit
 from nnscratch.blas import WORTH_THREADS, blas_threads
 
 
@@ -25,7 +25,7 @@ def _two_threads():
 
 def of_size(n):
     """A model whose largest product with one row has n multiplications."""
-    return SimpleNamespace(parameters=[Parameter(np.zeros(n, np.float32)), Parameter(np.zeros(1))])
+    return SimpleNamespace(layers=[Dense(n, 1)])
 
 
 @pytest.mark.parametrize(
@@ -33,18 +33,17 @@ def of_size(n):
     [(WORTH_THREADS - 1, None, 1), (WORTH_THREADS, None, 2), (10, 2, 2), (WORTH_THREADS, 1, 1)],
 )
 def test_small_products_run_on_one_thread_unless_told_otherwise(multiplications, threads, expected, capsys):
-    model = of_size(1)
-    with blas_threads(model, multiplications, threads, 1):
+    with blas_threads(of_size(1), np.ones((9, 1)), multiplications, threads, 1):
         assert now() == {expected}
     assert capsys.readouterr().out == ("BLAS threads: 1 (choose with threads=)\n" if expected == 1 else "")
     assert now() == {2}
-    with blas_threads(of_size(10), WORTH_THREADS // 10, threads, 0):
+    with blas_threads(of_size(10), np.ones((9, 10)), WORTH_THREADS // 10, threads, 0):
         assert now() == {threads or 2}
     assert capsys.readouterr().out == ""
 
 
 def test_they_are_put_back_when_something_fails():
-    block = blas_threads(of_size(1), 10, None, 0)
+    block = blas_threads(of_size(1), np.ones((9, 1)), 10, None, 0)
     block.__enter__()
     assert now() == {1}
     assert not block.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
@@ -53,7 +52,7 @@ def test_they_are_put_back_when_something_fails():
 
 def test_without_threadpoolctl_nothing_is_changed(monkeypatch):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)  # importing it fails
-    with blas_threads(of_size(1), 10, None, 1):
+    with blas_threads(of_size(1), np.ones((9, 1)), 10, None, 1):
         assert now() == {2}
     with pytest.raises(ImportError, match="expected threadpoolctl to set threads=2, got no such package: pip install"):
         fit_once(batch_size=10, threads=2)

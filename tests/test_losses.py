@@ -187,7 +187,7 @@ def test_errors_say_what_was_expected():
             CrossEntropy().forward(scores, np.array(labels))
     for loss in (SparseCrossEntropy(), CrossEntropy(), SoftmaxCrossEntropy()):
         for outputs in (np.ones((2, 1)), np.ones(3), np.ones((2, 3, 4)), np.ones((0, 3)), np.ones((2, 3), int)):
-            with pytest.raises(ValueError, match="as floats for 2 or more classes"):
+            with pytest.raises(ValueError, match="as float32 or float64 for 2 or more classes"):
                 loss.forward(outputs, np.zeros(len(outputs), int))
     assert SparseCrossEntropy(np.float64(1e-7)).epsilon.__class__ is float
     for epsilon in (0, 0.5, -1):

@@ -38,13 +38,13 @@ def test_importing_it_loads_nothing_but_numpy():
 
 
 def test_dependencies_point_one_way():
-    order = ["guards", "parameter", "initializers", "writing", "saving", "layers", "activations", "advice", "metrics",
-             "losses", "model", "optimizers", "callbacks", "blas", "training", "checking.report", "checking.slopes",
-             "checking.diagnosis", "checking.promises", "checking.checks", "checking"]  # fmt: skip
+    order = ["guards", "memory", "parameter", "initializers", "writing", "saving", "layers", "activations", "advice",
+             "metrics", "losses", "model", "optimizers", "callbacks", "blas", "training", "checking.report",
+             "checking.slopes", "checking.diagnosis", "checking.promises", "checking.checks", "checking"]  # fmt: skip
     for i, module in enumerate(order):
         path = PACKAGE / f"{module.replace('.', '/')}.py"
         for name in imports(path if path.exists() else PACKAGE / module / "__init__.py"):
-            if name.startswith("nnscratch.") and (module, name) != ("guards", "nnscratch.parameter"):  # types only
+            if name.startswith("nnscratch.") and (module, name) != ("guards", "nnscratch.parameter"):
                 assert name.removeprefix("nnscratch.") in order[:i], f"{module} imports {name}"
     for module in ("losses", "metrics", "guards"):
         assert not {"nnscratch.layers", "nnscratch.model"} & set(imports(PACKAGE / f"{module}.py"))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nnscratch import Adam, SoftmaxCrossEntropy, evaluate, fit, guards
+from nnscratch import Adam, SoftmaxCrossEntropy, advice, evaluate, fit
 from tests.wrong_calls import CALLS, FILE_CALLS, X, Y, model
 
 
@@ -32,7 +32,7 @@ def test_the_row_that_is_not_finite_is_found(row):
     x = np.ones((2001, 2))
     x[row, 1] = -np.inf
     with pytest.raises(ValueError, match=f"x: expected finite numbers, got -inf in row {row}: mend"):
-        guards.finite(x, "x")
+        advice.finite(x, "x")
 
 
 def backwards(array):

@@ -1,0 +1,59 @@
+"""What layers remember of the last batch, and how copies, pickles and ``predict`` leave it behind.
+
+For a network that looks at images this memory is large: a thousand of them may take hundreds of
+megabytes, in every copy. A layer's arrays are memory if they came after the model was built, or
+into the place of a None or an empty list or dict; what is to last is made in ``__init__``.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+
+def note(layers: Iterable[Any]) -> None:
+    """Note what each layer is made of, now that it remembers nothing: names, and what was empty."""
+    for layer in layers:
+        layer.made_of = {"made_of": ...}
+        for name, value in vars(layer).items():
+            layer.made_of[name] = value if is_empty(value) else ...
+
+
+def without_memory(layer: Any) -> dict[str, Any]:
+    """The attributes that a copy or a pickle of a layer takes along."""
+    made_of = getattr(layer, "made_of", None)
+    if made_of is None:  # it is in no model: nobody has noted anything
+        return dict(vars(layer))
+    lasting = {}
+    for name, value in vars(layer).items():
+        first = made_of.get(name)
+        if first is ... or not holds_arrays(value):
+            lasting[name] = value
+        elif name in made_of:
+            lasting[name] = None if first is None else type(first)()
+    return lasting
+
+
+def forget(model: Any, layers: Iterable[Any]) -> None:
+    """Let none of a model's layers remember a batch, and no backward follow."""
+    model.output_shape = None
+    for layer in layers:
+        lasting = without_memory(layer)
+        for name in [*vars(layer)]:
+            if name not in lasting:
+                delattr(layer, name)
+            elif lasting[name] is not getattr(layer, name):
+                setattr(layer, name, lasting[name])
+
+
+def is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, list | dict) and not value)
+
+
+def holds_arrays(value: Any) -> bool:
+    """An array, or a list, tuple or dict with one in it."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return any(holds_arrays(each) for each in value)
+    return isinstance(value, np.ndarray)
