@@ -105,6 +105,7 @@ def rehearsal(model: Any, loss: Any, metric: Any, x: Array, y: Any, held_out: An
 
 def look_at(model: Any, loss: Any, metric: Any, x: Array, y: Any, which: str) -> None:
     """All numbers are finite, the loss takes all labels, two rows go through all and back."""
+    every_layer(model)
     finite(x, f"x{which}")
     finite(y, f"y{which}")
     loss = copy.copy(loss)  # the loss itself remembers the batch it saw
@@ -114,9 +115,9 @@ def look_at(model: Any, loss: Any, metric: Any, x: Array, y: Any, which: str) ->
         labels = extremes[start : start + 1000]
         loss.forward(np.repeat(outputs[:1], len(labels), axis=0), labels)
     loss.forward(outputs, y[:2])
-    dy = loss.backward()
-    model.backward(dy)
+    dy = gradient_of_outputs(loss.backward(), outputs.shape)
     expect_dx_like_x(model, batch(x[:2], model.theta.dtype), dy)
+    model.backward(dy)
     if metric is not None:
         metric(outputs, y[:2])
     memory.forget(model, [layer for _, layer in find(Layer, model.layers)])
@@ -141,8 +142,11 @@ def expect_dx_like_x(model: Any, x: Array, dy: Array) -> None:
         x = layer.forward(x)
     for i in reversed(range(model.first, len(inputs))):
         layer, shape = model.layers[i], inputs[i].shape
-        dy = layer.backward(dy)
-        if layer.needs_dx and dy.shape != shape:
+        try:
+            dy = layer.backward(dy)
+        except Exception:  # model.backward will raise it again, and name the layer
+            return
+        if layer.needs_dx and np.shape(dy) != shape and dy is not None:
             what = f"backward of layer {i}, {layer!r}, to return dx of shape {shape}"
             raise unexpected(what, dy.shape, "it is the gradient of x, and has its shape")
 
@@ -246,7 +250,7 @@ def on_epoch(model: Any, x: Array, y: Any) -> str:
     share = np.mean(predicted == favourite)
     if share > 0.9 and np.mean(classes == favourite) < 0.6:
         what = f"{share:.0%} of the rows are taken for class {favourite}"
-        return f"{what}: usually {RATE}, or {SCALE}"
+        return f"{what}: usually {RATE}, {SCALE}, or rows sorted by class and not shuffled"
     right = np.mean(predicted == classes)
     if right <= 1.1 * commonest and commonest < 0.6:
         usually = f"labels that belong to other rows, {RATE} or far too small, or {SCALE}"

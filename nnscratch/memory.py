@@ -16,7 +16,7 @@ def note(layers: Iterable[Any]) -> None:
     for layer in layers:
         layer.made_of = {"made_of": ...}
         for name, value in vars(layer).items():
-            layer.made_of[name] = value if is_empty(value) else ...
+            layer.made_of[name] = type(value) if is_empty(value) else ...
 
 
 def without_memory(layer: Any) -> dict[str, Any]:
@@ -29,8 +29,8 @@ def without_memory(layer: Any) -> dict[str, Any]:
         first = made_of.get(name)
         if first is ... or not holds_arrays(value):
             lasting[name] = value
-        elif name in made_of:
-            lasting[name] = None if first is None else type(first)()
+        elif first is not None:
+            lasting[name] = first()  # None, an empty list or dict again
     return lasting
 
 

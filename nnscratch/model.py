@@ -25,6 +25,7 @@ class Chain(Layer):
     """
 
     first = 0  # backward ends at this layer: nobody reads the gradient of what comes before it
+    returns_dx = True
     output_shape: tuple[int, ...] | None = None  # of the forward that backward belongs to
 
     def __init__(self, layers: Iterable[Layer]) -> None:
@@ -43,7 +44,7 @@ class Chain(Layer):
         dy = guards.gradient_of_outputs(dy, self.output_shape)
         for layer in reversed(self.layers[self.first :]):
             dy = layer.backward(dy)  # the chain rule: a layer's dx is the dy of the one before it
-        return dy if self.needs_dx else None
+        return dy if self.returns_dx else None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({list(self.layers)})"
@@ -77,14 +78,13 @@ class Sequential(Chain):
     def needs_dx(self) -> bool:
         """Whether ``backward`` goes on to the gradient of the data, and returns it. False saves a
         fifth of a training step: the product dy Wᵀ of the first layer with parameters."""
-        return self._needs_dx
+        return self.returns_dx
 
     @needs_dx.setter
     def needs_dx(self, needed: bool) -> None:
-        self._needs_dx = needed
-        trained = [i for i, layer in enumerate(self.layers) if layer.parameters]
-        self.first = 0 if needed or not trained else trained[0]
-        self.layers[self.first].needs_dx = needed
+        trained = [i for i, layer in enumerate(self.layers) if layer.parameters] or [0]
+        self.first, self.returns_dx = 0 if needed else trained[0], needed
+        self.layers[trained[0]].needs_dx = needed
 
     def forward(self, x: Array, training: bool = False) -> Array:
         """The outputs for a batch x (N, ...) of floats. ``training`` switches Dropout on."""

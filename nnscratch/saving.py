@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from nnscratch.advice import every_layer
 from nnscratch.guards import unexpected
 from nnscratch.writing import replacing
 
 
 def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
     """Write all parameters of a model to one ``.npz`` file, at once or not at all."""
+    every_layer(model)  # what is not in theta would be missing
     arrays: dict[str, Any] = dict(zip(names_in_file(model), model.get_weights(), strict=True))
     with replacing(path) as file:
         np.savez(file, **arrays)

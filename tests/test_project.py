@@ -38,7 +38,7 @@ def test_importing_it_loads_nothing_but_numpy():
 
 
 def test_dependencies_point_one_way():
-    order = ["guards", "memory", "parameter", "initializers", "writing", "saving", "layers", "activations", "advice",
+    order = ["guards", "memory", "parameter", "initializers", "layers", "activations", "advice", "writing", "saving",
              "metrics", "losses", "model", "optimizers", "callbacks", "blas", "training", "checking.report",
              "checking.slopes", "checking.diagnosis", "checking.promises", "checking.checks", "checking"]  # fmt: skip
     for i, module in enumerate(order):

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nnscratch import guards
+from nnscratch.advice import every_layer
 from nnscratch.checking.diagnosis import diagnose
 from nnscratch.checking.promises import (
     KEPT,
@@ -95,6 +96,7 @@ def check_model(
     ``fit`` prints."""
     guards.instance(Sequential, model, "a model such as Sequential([Dense(784, 10)])")
     guards.instance(Loss, loss, "a loss such as SparseCrossEntropy()")
+    every_layer(model)
     model = model.astype(np.float64)
 
     def forward(twins: Any, x: Array) -> Any:
