@@ -88,7 +88,7 @@ def parameters_within(root: Layer) -> Iterator[Parameter]:
         elif isinstance(each, np.ndarray):
             todo += each.ravel().tolist() if each.dtype == object else []
         else:
-            todo += gc.get_referents(each)
+            todo += reversed(gc.get_referents(each))  # the first of them is popped next
         if isinstance(each, Layer):  # what is on a class would be shared by all of its objects
             todo += [value for kind in type(each).__mro__ for value in vars(kind).values()]
 

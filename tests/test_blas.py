@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nnscratch import SGD, Callback, Dense, Sequential, SoftmaxCrossEntropy, fit
-from nnscratch.blas import WORTH_THREADS, blas_threads
+from nnscratch import SGD, Callback, Dense, Sequential, SoftmaxCrossEntropy, batches, fit
+from nnscratch.blas import WORTH_THREADS, blas_threads, largest_product
 
 
 def now():
@@ -79,3 +79,39 @@ def test_fit_goes_by_its_largest_product_and_says_so(batch_size, threads, expect
     assert fit_once(batch_size=batch_size, threads=threads) == {expected}
     assert ("BLAS threads: 1" in capsys.readouterr().out) == (expected == 1)
     assert now() == {2}
+
+
+def test_a_convolution_counts_its_places():
+    """Its weights take part once for each place of the output."""
+
+    class Places(Dense):
+        def forward(self, x):
+            return np.repeat(super().forward(x)[:, np.newaxis], 50, axis=1)  # (N, 50, n_out)
+
+    assert largest_product(Sequential([Dense(4, 6), Dense(6, 3)]), np.ones((1, 4))) == 24
+    assert largest_product(Sequential([Places(4, 6)]), np.ones((1, 4))) == 24 * 50
+
+
+def test_two_trainings_at_once_leave_the_threads_as_they_were():
+    """The one that began first ends first, and the other one ends with its own limit."""
+    first, second = (blas_threads(of_size(1), np.ones((1, 1)), 10, threads, 0) for threads in (None, 1))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert now() == {1}
+    second.__exit__(None, None, None)
+    assert now() == {2}
+
+
+def test_a_numpy_integer_as_batch_size_is_no_smaller_number():
+    """np.uint8(100) * 784 would overflow."""
+    x, y = np.ones((240, 2), np.float32), np.zeros(240, int)
+    model, rows = Sequential([Dense(2, 300, rng=0)]), []
+
+    class Rows(Callback):
+        def on_train_begin(self, model, epochs, steps):
+            rows.append(steps)
+
+    fit(model, SoftmaxCrossEntropy(), SGD(model), x, y, batch_size=np.uint8(100), callbacks=[Rows()], verbose=0)
+    assert rows == [3]
+    assert [len(xb) for xb, _ in batches(x, y, np.uint8(100))] == [100, 100, 40]

@@ -3,17 +3,21 @@
 Every message says what was expected, what came, and how to put it right.
 """
 
+import functools
+
 import numpy as np
 
 from nnscratch import (
     SGD,
     Adam,
+    Chain,
     CrossEntropy,
     Dense,
     Dropout,
     EarlyStopping,
     Flatten,
     Layer,
+    Loss,
     Parameter,
     ReLU,
     Sequential,
@@ -27,6 +31,7 @@ from nnscratch import (
     check_model,
     evaluate,
     fit,
+    train_epoch,
 )
 from nnscratch.metrics import accuracy, confusion_matrix
 
@@ -81,6 +86,36 @@ class Inner(ReLU):
 
     def __init__(self, inner):
         self.inner = inner
+
+
+class Summing(ReLU):
+    """Its dx is summed over the rows."""
+
+    def backward(self, dy):
+        return super().backward(dy).sum(axis=0, keepdims=True)
+
+
+class Squares(Loss):
+    """The mean squared error, as people write it."""
+
+    def forward(self, outputs, labels):
+        self.difference = outputs - labels
+        return float((self.difference**2).mean())
+
+    def backward(self):
+        return 2 * self.difference / self.difference.size
+
+
+def hopeless(outputs, labels):
+    return float("nan")
+
+
+def train_with(change, x=X):
+    """``fit`` on a model that was changed after it was built."""
+    learner = model()
+    optimizer = Adam(learner)
+    change(learner)
+    return fit(learner, SoftmaxCrossEntropy(), optimizer, x, Y, verbose=0)
 
 
 # What is done: (the call, the kind of error, words of the message, among them how to put it right)
@@ -465,6 +500,206 @@ CALLS = {
         lambda: evaluate(model(), SoftmaxCrossEntropy(), X, Y[:9]),
         ValueError,
         "expected as many labels as rows of data, and some, got (9,) and (10,): give those of the same rows",
+    ),
+    # what is trained
+    "a model inside a model": (
+        lambda: Sequential([model(), ReLU()]),
+        ValueError,
+        "expected new layers, got one of another model, layer 0 layers.0.W: use copy.deepcopy(layer), and within a",
+    ),
+    "a model inside a layer": (
+        lambda: Sequential([Inner(model())]),
+        ValueError,
+        "got one of another model, layer 0 inner.layers.0.W: use copy.deepcopy(layer), and within a layer Chain",
+    ),
+    "a Parameter in a set": (
+        lambda: Sequential([Inner({Parameter(np.ones(3))})]),
+        ValueError,
+        "got one of shape (3,) that is not: layer 0, Inner(), a place where no parameters are looked for: make",
+    ),
+    "a Parameter of the class": (
+        lambda: Sequential([type("Shared", (ReLU,), {"gain": Parameter(np.ones(3))})()]),
+        ValueError,
+        "got one of shape (3,) that is not: layer 0, Shared(), a place where no parameters are looked for: make",
+    ),
+    "a layer that comes later": (
+        lambda: train_with(lambda m: setattr(m, "layers", (*m.layers, Dense(3, 2)))),
+        ValueError,
+        "got one of shape (3, 2) that is not: layer 3, Dense(3, 2), W: make Parameters and layers in __init__",
+    ),
+    "a layer put into another one later": (
+        lambda: train_with(lambda m: setattr(m.layers[1], "inner", Dense(5, 5))),
+        ValueError,
+        "got one of shape (5, 5) that is not: layer 1, ReLU(), inner.W: make Parameters and layers in __init__",
+    ),
+    "a layer taken away": (
+        lambda: train_with(lambda m: setattr(m, "layers", m.layers[1:]), x=np.ones((10, 5))),
+        ValueError,
+        "expected the layers and Parameters that the model was built of, got fewer: build a new Sequential",
+    ),
+    "saving a model with a new layer": (
+        lambda: (m := model(), setattr(m.layers[1], "inner", Dense(5, 5)), m.save_weights("never.npz")),
+        ValueError,
+        "got one of shape (5, 5) that is not: layer 1, ReLU(), inner.W: make",
+    ),
+    "checking a model with a new layer": (
+        lambda: (m := model(), setattr(m.layers[1], "inner", Dense(5, 5)), check_model(m, SoftmaxCrossEntropy(), X, Y)),
+        ValueError,
+        "got one of shape (5, 5) that is not: layer 1, ReLU(), inner.W: make",
+    ),
+    # settings that are assigned later
+    "a learning rate that falls to 0": (
+        lambda: setattr(SGD(model()), "learning_rate", 0.0),
+        ValueError,
+        "expected learning_rate > 0 and finite, got 0.0: 0.001 is usual",
+    ),
+    "momentum of 1 later": (
+        lambda: setattr(SGD(model()), "momentum", 1.0),
+        ValueError,
+        "expected momentum in [0, 1), got 1.0: 0.9 is usual",
+    ),
+    "a negative decay": (
+        lambda: Adam(model(), weight_decay=-0.1),
+        ValueError,
+        "expected weight_decay >= 0 and finite, got -0.1: 0.01 is usual",
+    ),
+    "an infinite decay later": (
+        lambda: setattr(Adam(model()), "weight_decay", np.inf),
+        ValueError,
+        "expected weight_decay >= 0 and finite, got inf: 0.01 is usual",
+    ),
+    "a rate of 1 later": (
+        lambda: setattr(Dropout(0.5), "rate", 1),
+        ValueError,
+        "expected rate in [0, 1), got 1: 0.5 is usual",
+    ),
+    "epsilon of a half": (
+        lambda: SparseCrossEntropy(epsilon=0.5),
+        ValueError,
+        "expected epsilon in (0, 0.5), got 0.5: 1e-07 is usual",
+    ),
+    "beta_2 of 1 later": (
+        lambda: setattr(Adam(model()), "beta_2", 1.0),
+        ValueError,
+        "expected beta_2 in [0, 1), got 1.0: 0.999 is usual",
+    ),
+    # data
+    "tokens": (
+        lambda: model().predict(np.ones((10, 4), int)),
+        TypeError,
+        "expected numbers scaled to floats, got int64: divide numbers by their scale; give tokens.astype(np.float32)",
+    ),
+    "images as integers": (
+        lambda: model().predict(np.ones((10, 2, 2), int)),
+        TypeError,
+        "expected numbers scaled to floats, got int64: x / np.float32(255)",
+    ),
+    "a masked array": (
+        lambda: train(np.ma.masked_less(X, 0.5)),
+        TypeError,
+        "expected an array, got a masked one: leave out rows or fill them",
+    ),
+    "masked labels": (
+        lambda: train(y=np.ma.masked_equal(Y, 1)),
+        TypeError,
+        "expected an array, got a masked one: leave out rows or fill them",
+    ),
+    "masked rows to predict": (
+        lambda: model().predict(np.ma.masked_less(X, 0.5)),
+        TypeError,
+        "expected an array, got a masked one: leave out rows or fill them",
+    ),
+    "outputs in float16": (
+        lambda: SparseCrossEntropy().forward(SCORES.astype(np.float16), Y),
+        ValueError,
+        "expected outputs (N, C) as float32 or float64 for 2 or more classes, got float16 (10, 3): end",
+    ),
+    "logits in float16": (
+        lambda: SoftmaxCrossEntropy().forward(SCORES.astype(np.float16), Y),
+        ValueError,
+        "expected outputs (N, C) as float32 or float64 for 2 or more classes, got float16 (10, 3): end",
+    ),
+    "one label for all rows": (
+        lambda: SoftmaxCrossEntropy().forward(SCORES, Y[:1]),
+        ValueError,
+        "expected 10 labels, one a row, got 1: give those of the same rows",
+    ),
+    "predicting one row by its number": (
+        lambda: model().predict(X[3]),
+        ValueError,
+        "expected rows of data (N, ...), got shape (4,): x[np.newaxis] makes a row of one",
+    ),
+    "True as a batch size": (
+        lambda: train(batch_size=True),
+        TypeError,
+        "expected batch_size of at least 1, got True: give a whole number such as 32",
+    ),
+    # regression
+    "targets (N,) for outputs (N, 1)": (
+        lambda: train(y=X[:, 0], loss=Squares(), layers=[Dense(4, 1)], metric=None),
+        ValueError,
+        "targets (N,) against outputs (N, 1) make (N, N): use y[:, np.newaxis]",
+    ),
+    "evaluating targets (N,) for outputs (N, 1)": (
+        lambda: evaluate(Sequential([Dense(4, 1)]), Squares(), X, X[:, 0], metric=None),
+        ValueError,
+        "got (10, 10): give what loss.backward() returns; targets (N,) against outputs (N, 1) make (N, N)",
+    ),
+    "the accuracy of a regression": (
+        lambda: train(y=X[:, :1], loss=Squares(), layers=[Dense(4, 1)]),
+        ValueError,
+        "expected scores (N, C) of 2 or more classes, got (2, 1): use metric=None in fit and evaluate",
+    ),
+    "the accuracy of a regression to two numbers": (
+        lambda: evaluate(Sequential([Dense(4, 2)]), Squares(), X, 3 * X[:, :2]),
+        ValueError,
+        "expected labels in rows that sum to 1, got others: use metric=None in fit and evaluate",
+    ),
+    "labels out of range for accuracy": (
+        lambda: accuracy(SCORES, Y + 1),
+        ValueError,
+        "expected labels from 0 to 2, got 1 to 3: number the classes from 0",
+    ),
+    "negative labels for accuracy": (
+        lambda: accuracy(SCORES, Y - 1),
+        ValueError,
+        "expected labels from 0 to 2, got -1 to 1: number the classes from 0",
+    ),
+    # the loop
+    "a generator that is used up": (
+        lambda: (m := model(), gone := iter([]), train_epoch(m, SoftmaxCrossEntropy(), Adam(m), gone)),
+        ValueError,
+        "expected at least one batch, got none: a generator is used up after one pass, make a new one",
+    ),
+    "train_epoch with the optimizer of another model": (
+        lambda: train_epoch(model(), SoftmaxCrossEntropy(), Adam(model()), [(X, Y)]),
+        ValueError,
+        "expected the optimizer of this model, got another's: build it with Adam(model)",
+    ),
+    "a metric without a name": (
+        lambda: train(metric=functools.partial(accuracy)),
+        TypeError,
+        "expected a metric with a name, got functools.partial(",
+    ),
+    "a monitor that is not there, before an epoch is spent": (
+        lambda: train(callbacks=[EarlyStopping("val_acc")], validation_split=0.2),
+        ValueError,
+        "expected monitor to be one of ['loss', 'accuracy', 'val_loss', 'val_accuracy'], got 'val_acc'",
+    ),
+    "a metric that is not finite, watched": (
+        lambda: train(metric=hopeless, callbacks=[EarlyStopping("hopeless")]),
+        FloatingPointError,
+        "expected a finite hopeless to watch, got nan: look at the metric, or monitor something else",
+    ),
+    "a layer that returns a dx of another shape": (
+        lambda: train(layers=[Dense(4, 4), Summing(), Dense(4, 3)]),
+        ValueError,
+        "expected backward of layer 1, Summing(), to return dx of shape (2, 4), got (1, 4): it is the gradient of x",
+    ),
+    "an array added to a Chain": (
+        lambda: Chain([Dense(4, 4), np.ones(4)]),
+        TypeError,
+        "expected a list of layers such as [Dense(784, 10), Sigmoid()], got [Dense(4, 4), array",
     ),
 }
 
