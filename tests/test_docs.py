@@ -1,6 +1,7 @@
 """Every block of Python in the documentation runs, and prints what the text behind it says."""
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,20 @@ def test_the_readme_names_every_module():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for path in (ROOT / "nnscratch").glob("*.py"):
         assert path.name in readme
-    for path in (ROOT / "demos").glob("[!_]*.py"):
-        assert path.stem in readme or path.stem == "support"
+    for path in (ROOT / "demos").iterdir():
+        assert path.stem in readme or path.name.startswith("_") or path.stem == "support"
+
+
+def test_the_readme_quotes_the_source_word_by_word():
+    source = (ROOT / "nnscratch" / "training.py").read_text(encoding="utf-8")
+    quotes = re.findall(
+        r"^```py\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert len(quotes) == 2
+    for quote in quotes:
+        assert any(textwrap.indent(quote, indent) in source for indent in ("", " " * 8))
+    assert quotes[0].startswith("def train_epoch(")
+    assert "result = train_epoch(" in quotes[1]
 
 
 def test_the_readme_keeps_its_promise_of_twenty_lines():
