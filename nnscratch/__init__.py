@@ -1,31 +1,36 @@
 """nnscratch: neural networks in NumPy, written to be read.
 
 The notation, obeyed everywhere: for any array ``a``, ``da`` is the gradient of the loss with
-respect to ``a`` and has its shape. Rows are samples: ``x (N, n_in)``, ``y = x W + b``, ``W (n_in,
-n_out)``, ``b (n_out,)``. The mean over the batch, the 1/N, is taken once: in the loss. ``theta`` is
-all parameters as one vector, ``grad`` their gradients. Randomness is an argument, ``rng``.
+respect to ``a`` and has its shape; that of a Parameter ``W``, dW, is kept in ``W.grad``. Rows are
+samples: ``x (N, n_in)``, ``y = x W + b``, ``W (n_in, n_out)``, ``b (n_out,)``. The mean over the
+batch, the 1/N, is taken once: in the loss. ``theta`` is all parameters as one vector, ``grad``
+their gradients. Randomness is an argument, ``rng``: share one Generator, as the same integer given
+twice gives the same numbers twice.
 
 The lesson, in reading order:
 
 - ``parameter``     a value and its gradient; many parameters as one theta
+- ``layers``        the chain rule; the contract of a layer; Dense, Flatten, Dropout
 - ``initializers``  where weights start, and where the square root of 6 comes from
-- ``layers``        the contract of a layer; Dense, Flatten, Dropout
 - ``activations``   ReLU, Sigmoid, Softmax
-- ``metrics``       one-hot rows, accuracy, confusion matrix, report
-- ``losses``        SoftmaxCrossEntropy, CrossEntropy, SparseCrossEntropy
-- ``model``         Chain, the chain rule; Sequential, a chain whose parameters are one theta
+- ``losses``        one-hot rows; SoftmaxCrossEntropy, CrossEntropy, SparseCrossEntropy
+- ``model``         Chain, layers in a row; Sequential, a chain whose parameters are one theta
 - ``optimizers``    SGD, Adam
+- ``metrics``       accuracy, confusion matrix, classification report
 - ``training``      batches, train_epoch, evaluate, fit
 
-What keeps you safe:
+On a first reading, take ``guards.f(x)`` for x, and pass over what says ``advice`` or ``memory``:
+they keep you safe, as do
 
 - ``guards``        every check of an argument, and its words
-- ``callbacks``     what happens between epochs; early stopping
-- ``advice``        what watches a model and its training, in words
-- ``saving``        weights in a file, the summary; ``writing``, a file whole or not at all
+- ``advice``        what watches a model and its training, and says where something goes wrong
+- ``memory``        what layers remember of a batch, and where that must not go
+- ``search``        where the parameters of a layer are found
+- ``callbacks``     what happens around epochs; early stopping
+- ``saving``        weights in a file; ``writing``: a file whole or not at all
 - ``blas``          how many threads the products use
 - ``checking``      the proof that all of this is right
-- ``plots``         pictures
+- ``tables``        numbers as text; ``plots``: pictures
 """
 
 from nnscratch.activations import ReLU, Sigmoid, Softmax

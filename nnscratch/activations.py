@@ -1,4 +1,4 @@
-"""Activations: layers without parameters. ReLU and Sigmoid bend each number, Softmax ties a row."""
+"""Activations: layers without parameters. ReLU and Sigmoid act on each number, Softmax on rows."""
 
 import numpy as np
 
@@ -13,25 +13,25 @@ class ReLU(Layer):
     """
 
     def forward(self, x: Array) -> Array:
-        self.y: Array = np.maximum(x, 0)  # (N, ...), as all shapes in this file
+        self.y: Array = np.maximum(x, 0)  # (N, ...)
         return self.y
 
     def backward(self, dy: Array) -> Array:
-        return dy * (self.y > 0)
+        return dy * (self.y > 0)  # True counts as 1
 
 
 class Sigmoid(Layer):
     """y = 1 / (1 + exp(-x)), elementwise; dx = dy y (1 - y).
 
     Computed from e = exp(-|x|), which cannot overflow: y = 1 / (1 + e) for x >= 0, e / (1 + e)
-    below. In the same terms y (1 - y) = e / (1 + e)², with all its digits where y rounds to 1.
+    below. In the same terms y (1 - y) = e / (1 + e)², which is right where y rounds to 1.
     """
 
     def forward(self, x: Array) -> Array:
         e = np.exp(-np.abs(x))
-        total = 1 + e
-        self.slope: Array = e / total**2
-        return np.where(x >= 0, 1, e) / total
+        one_plus_e = 1 + e
+        self.slope: Array = e / one_plus_e**2  # y (1 - y)
+        return np.where(x >= 0, 1, e) / one_plus_e
 
     def backward(self, dy: Array) -> Array:
         return dy * self.slope
@@ -40,9 +40,10 @@ class Sigmoid(Layer):
 class Softmax(Layer):
     """y_k = exp(x_k) / sum_j exp(x_j) over the last axis: a distribution. Bridle 1990.
 
-    dx_k = y_k (dy_k - sum_j dy_j y_j): each output depends on all inputs of its row, so the
-    derivative is a full matrix, diag(y) - y yᵀ, applied here without building it. Taking the row's
-    maximum off x changes nothing (numerator and denominator shrink alike) and prevents overflow.
+    Each output depends on all inputs of its row: the derivative of y_j with respect to x_k is
+    y_j ([j = k] - y_k), a full matrix. The chain rule's sum over j needs no matrix:
+    dx_k = y_k (dy_k - sum_j dy_j y_j). Taking the row's maximum off x changes nothing (numerator
+    and denominator shrink alike) and prevents overflow.
 
     >>> softmax = Softmax()
     >>> softmax.forward(np.log([[1.0, 3.0]]))

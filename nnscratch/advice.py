@@ -12,9 +12,10 @@ import numpy as np
 
 from nnscratch import memory
 from nnscratch.activations import ReLU
-from nnscratch.guards import batch, gradient_of_outputs, unexpected
-from nnscratch.layers import Layer, find
+from nnscratch.guards import batch, gradient_of_outputs, parts_of_one_model, unexpected
+from nnscratch.layers import Layer
 from nnscratch.parameter import Array, Parameter
+from nnscratch.search import find
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 OPAQUE = (type, str, types.ModuleType, types.FunctionType, types.GeneratorType, types.FrameType)
@@ -53,7 +54,19 @@ def names_the_layer(method: Method) -> Method:
 # ---- Is everything trained that looks like it? --------------------------------------------------
 
 
-def every_layer(model: Any) -> list[Layer]:
+def adopt(model: Any) -> None:
+    """Make all parts of a model its own: new ones, none in two places, parameters with names."""
+    parts_of_one_model([find(Parameter, layer) + find(Layer, layer) for layer in model.layers])
+    for layer in model.layers:
+        for place, p in find(Parameter, layer):
+            p.name = place
+    layers = [layer for _, layer in find(Layer, model.layers)]
+    for layer in layers:
+        layer.training, layer.needs_dx = False, True
+    memory.note(layers)
+
+
+def look_through(model: Any) -> list[Layer]:
     """The model and all layers in it, also those inside of others, after a look at what is new.
 
     Errors: ValueError for a Parameter that is not in theta, and for a layer that was taken away.
@@ -105,11 +118,12 @@ def rehearsal(model: Any, loss: Any, metric: Any, x: Array, y: Any, held_out: An
 
 def look_at(model: Any, loss: Any, metric: Any, x: Array, y: Any, which: str) -> None:
     """All numbers are finite, the loss takes all labels, two rows go through all and back."""
-    every_layer(model)
+    look_through(model)
     finite(x, f"x{which}")
     finite(y, f"y{which}")
     loss = copy.copy(loss)  # the loss itself remembers the batch it saw
     outputs = model.forward(x[:2])
+    # Of integers the smallest and the largest are enough to see whether one is out of range.
     extremes = y[[y.argmin(), y.argmax()]] if y.ndim == 1 and y.dtype.kind in "iu" else y
     for start in range(0, len(extremes), 1000):
         labels = extremes[start : start + 1000]
@@ -154,11 +168,10 @@ def expect_dx_like_x(model: Any, x: Array, dy: Array) -> None:
 # ---- What comes out -----------------------------------------------------------------------------
 
 
-def finite_loss(value: Any, model: Any, x: Array, rows: int) -> float:
+def finite_loss(value: Any, model: Any, x: Array, rows: int) -> None:
     """The loss of the batch x, the one after so many rows of this epoch."""
     if not math.isfinite(value):
         raise diverged(f"a loss of {value} after {rows} rows of this epoch", model, x)
-    return float(value)
 
 
 def some_rows(rows: int) -> int:
@@ -170,8 +183,8 @@ def some_rows(rows: int) -> int:
 
 
 def finite_epoch(result: dict[str, float], model: Any, x: Array) -> dict[str, float]:
-    """What an epoch came to. A step that spoils the weights may have left no trace in the loss.
-    A metric may be what it likes."""
+    """What an epoch came to. A step that spoils the weights may have left no trace in the loss. A
+    metric may be what it likes."""
     if not np.isfinite(model.theta).all():
         raise diverged("others after this epoch", model, x)
     for name in ("loss", "val_loss"):

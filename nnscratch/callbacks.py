@@ -26,24 +26,30 @@ class Callback:
         """After each epoch and its validation. True stops the training."""
 
     def on_train_end(self, model: Sequential) -> None:
-        """When training has ended, in whatever way."""
+        """When training has ended, even by an error."""
 
 
 class EarlyStopping(Callback):
     """Stop after ``patience`` epochs without progress: ``monitor`` did not improve by more than
     ``min_delta``.
 
-    ``monitor`` is a key of the history; losses improve downwards, accuracies upwards. With
-    ``restore_best_weights`` the model ends with the weights of its best epoch, also when nothing
-    was stopped. Defaults and rules are Keras'.
+    ``monitor`` is a key of the history; a loss improves downwards, an accuracy upwards, anything
+    else as ``larger_is_better`` says. With ``restore_best_weights`` the model ends with the weights
+    of its best epoch, also when nothing was stopped. Defaults and rules are Keras'. Errors:
+    ValueError for a monitor that is not there; FloatingPointError when it is not finite.
     """
 
     def __init__(
         self, monitor: str = "val_loss", min_delta: float = 0.0, patience: int = 0,
-        restore_best_weights: bool = False,
+        restore_best_weights: bool = False, larger_is_better: bool | None = None,
     ) -> None:  # fmt: skip
+        if larger_is_better is None:
+            if not monitor.endswith(("loss", "accuracy")):
+                fix = "say whether larger_is_better"
+                raise unexpected("to monitor a loss or an accuracy", repr(monitor), fix)
+            larger_is_better = monitor.endswith("accuracy")
         self.monitor, self.min_delta, self.patience = monitor, abs(min_delta), patience
-        self.restore_best_weights = restore_best_weights
+        self.restore_best_weights, self.sign = restore_best_weights, -1 if larger_is_better else 1
 
     def on_train_begin(self, model: Sequential, epochs: int, steps: int) -> None:
         self.best, self.wait = math.inf, 0
@@ -60,7 +66,7 @@ class EarlyStopping(Callback):
         if not math.isfinite(value):
             fix = "look at the metric, or monitor something else"
             raise unexpected(f"a finite {self.monitor} to watch", value, fix, FloatingPointError)
-        value *= -1 if self.monitor.endswith("accuracy") else 1
+        value *= self.sign
         self.wait += 1
         if value < self.best - self.min_delta:
             self.best, self.wait, self.best_theta = value, 0, model.theta.copy()
@@ -77,10 +83,10 @@ class Session:
 
     def __init__(
         self, model: Sequential, callbacks: Sequence[Callback], history: History, epochs: int,
-        steps: int, verbose: int, x: Array, y: Any,
+        batch_size: int, verbose: int, x: Array, y: Any,
     ) -> None:  # fmt: skip
         self.model, self.callbacks, self.history = model, callbacks, history
-        self.epochs, self.steps, self.verbose = epochs, steps, verbose
+        self.epochs, self.steps, self.verbose = epochs, math.ceil(len(x) / batch_size), verbose
         self.watched, self.said = advice.sample(x, y), set[str]()
 
     def __enter__(self) -> "Session":

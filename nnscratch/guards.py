@@ -20,6 +20,7 @@ Error = type[Exception]
 MODEL = "a model such as Sequential([Dense(784, 10)])"
 LAYERS = "a list of layers such as [Dense(784, 10), Sigmoid()]"
 LOSS = "a loss such as SparseCrossEntropy()"
+CALLBACK = "on_train_begin on_batch_end on_epoch_end on_train_end"
 SAME_ROWS = "give those of the same rows"
 
 
@@ -167,7 +168,7 @@ def fit_arguments(
     count(epochs, "epochs", 5)
     count(threads if threads is not None else 1, "threads", 1)
     for callback in instance(Sequence, callbacks, "a list of callbacks such as [EarlyStopping()]"):
-        keeping("on_train_begin on_epoch_end", callback, "a callback such as EarlyStopping()")
+        keeping(CALLBACK, callback, "a callback such as EarlyStopping()")
     x, y, _ = rows_with_labels(x, y, batch_size)
     if validation_split:
         if not 0 < math.floor(len(x) * (1 - validation_split)) < len(x):
@@ -236,7 +237,7 @@ def scores_and_labels(outputs: Any, labels: Any) -> tuple["Array", "Array"]:
     return scores, labels
 
 
-def one_each(rows: Any, labels: "Labels") -> Any:
+def exactly_one_true(rows: Any, labels: "Labels") -> Any:
     """Rows (N, C) of True and False, with one True each: a label out of range is in no column."""
     if rows.ndim != 2:
         fix = (
@@ -306,7 +307,7 @@ def pairs_of_labels(labels: Any, predicted: Any, n_classes: int) -> tuple["Label
     if len(both[0]) != len(both[1]):
         raise unexpected(f"as many as {len(both[0])} predictions", len(both[1]), SAME_ROWS)
     for each in both:
-        one_each(each[:, np.newaxis] == np.arange(n_classes), each)
+        exactly_one_true(each[:, np.newaxis] == np.arange(n_classes), each)
     return both[0].astype(np.intp), both[1].astype(np.intp)
 
 

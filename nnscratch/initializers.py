@@ -1,10 +1,11 @@
 """Where training starts: random weights of a size at which signals neither grow nor die.
 
-Where the square root of 6 comes from: y = x W sums n_in products, so Var y = n_in Var W Var x, and
-y is as large as x if Var W = 1 / n_in. Backwards, dx = dy Wᵀ sums n_out products, and asks for
-1 / n_out. Glorot & Bengio take the middle, Var W = 2 / (n_in + n_out). A uniform distribution in
-+-limit has the variance limit² / 3: hence limit = sqrt(6 / (n_in + n_out)). Biases may start at
-zero. Weights may not: all units of a layer would get the same gradient, and stay the same unit.
+Where the square root of 6 comes from: y = x W sums n_in products of independent numbers of mean 0,
+so Var y = n_in Var W Var x, and y is as large as x if Var W = 1 / n_in. Backwards, dx = dy Wᵀ sums
+n_out products, and asks for 1 / n_out. Glorot & Bengio put the mean of n_in and n_out there: Var W
+= 2 / (n_in + n_out). A uniform distribution between -limit and limit has the variance limit² / 3:
+hence limit = sqrt(6 / (n_in + n_out)). Biases may start at zero. Weights may not: all units of a
+layer would get the same gradient, and stay the same unit.
 """
 
 import math

@@ -1,7 +1,11 @@
 """Layers: each one a function y = f(x), and beside it the rule that turns dy into dx.
 
-dy is what the loss feels when y changes. By the chain rule ``backward`` turns it into dx, what the
-loss feels when x changes; on the way it finds the gradients of the layer's own parameters.
+The loss depends on x only through y. If x_i grows a little, each y_j grows ∂y_j/∂x_i times as
+much, and the loss dy_j times that, as dy_j is its gradient with respect to y_j. Together
+
+    dx_i = sum over j of ∂y_j/∂x_i dy_j
+
+That is the chain rule, and every ``backward`` is this sum, worked out for its own f.
 """
 
 import copy
@@ -12,6 +16,7 @@ import numpy as np
 from nnscratch import guards, memory
 from nnscratch.initializers import Rng, glorot_uniform
 from nnscratch.parameter import Array, Parameter
+from nnscratch.search import find
 
 
 class Layer:
@@ -19,9 +24,9 @@ class Layer:
 
     ``forward`` keeps in ``self`` what ``backward`` needs; ``backward`` writes the gradient of each
     parameter over its old ``.grad``. Neither writes into x or dy. Each ``Parameter`` that
-    ``__init__`` makes is trained, also in a list, a dict or an inner layer. ``self.training`` tells
-    whether this is training, ``self.needs_dx`` whether anybody reads dx. Running statistics, as in
-    BatchNorm, are Parameters, too: a grad of 0 and ``decays`` False leave them to the layer.
+    ``__init__`` makes is trained, also in a list, a dict or an inner layer; running statistics are
+    Parameters with a grad of 0 and ``decays`` False. ``self.training`` tells whether this is
+    training, ``self.needs_dx`` whether anybody reads dx: if not, ``backward`` may return None.
 
     >>> class Tanh(Layer):
     ...     def forward(self, x):
@@ -33,7 +38,7 @@ class Layer:
 
     training: bool = False
     needs_dx: bool = True
-    __getstate__ = memory.without_memory  # copies and pickles do not remember the last batch
+    __getstate__ = memory.without_memory  # called by copy and pickle: no copies of the last batch
 
     def forward(self, x: Array) -> Array:
         raise NotImplementedError(f"{type(self).__name__} needs a method forward(self, x)")
@@ -50,48 +55,32 @@ class Layer:
         """A copy in another precision, such as np.float64 for gradient checks."""
         twin = copy.deepcopy(self)
         for p in twin.parameters:
-            p.move_into(*np.empty((2, *p.value.shape), dtype))
+            p.move_into(np.zeros_like(p.value, dtype), np.zeros_like(p.value, dtype))
         return twin
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
 
-def find(kind: type, part: Any, place: str = "", seen: Any = None) -> list[tuple[str, Any]]:
-    """Each object of a kind, once, with its place, such as "W" or "cells.0.b": in attributes of
-    layers, in lists, tuples and dicts, in order of definition."""
-    seen = set() if seen is None else seen
-    if id(part) in seen:
-        return []
-    seen.add(id(part))
-    found = [(place, part)] if isinstance(part, kind) else []
-    inside = vars(part) if isinstance(part, Layer) else part
-    if isinstance(inside, list | tuple):
-        inside = dict(enumerate(inside))
-    for name, each in inside.items() if isinstance(inside, dict) else ():
-        found += find(kind, each, f"{place}.{name}".lstrip("."), seen)
-    return found
-
-
 class Dense(Layer):
     """y = x W + b: every output is a weighted sum of all inputs.
 
-    x (N, n_in), W (n_in, n_out), b (n_out,), y (N, n_out). W starts Glorot-uniform, b at zero.
+    x (N, n_in), W (n_in, n_out), b (n_out,), y (N, n_out). W starts Glorot-uniform, b at zero. In
+    y_nk = sum_i x_ni W_ik + b_k, W_ik reaches the loss through y_nk of every row n, x_ni through
+    all y_nk of its own row. So dW_ik = sum_n x_ni dy_nk and dx_ni = sum_k dy_nk W_ik, or
 
-        dW = xᵀ dy                    summed over the rows by the product itself
-        db = sum of dy over the rows  each row used the same b
-        dx = dy Wᵀ
+        dW = xᵀ dy        db = sum of dy over the rows        dx = dy Wᵀ
 
-    Rumelhart, Hinton & Williams 1986. Errors: ValueError for sizes below 1, x of another width.
+    Rumelhart, Hinton & Williams 1986. Errors: for sizes below 1, and for x of another width.
 
     >>> dense = Dense(2, 1)
     >>> dense.W.value, dense.b.value = [[3], [5]], [1]
-    >>> dense.forward(np.array([[1.0, 2.0]]))               # 1*3 + 2*5 + 1
-    array([[14.]])
-    >>> dense.backward(np.array([[10.0]]))                  # 10*3, 10*5
-    array([[30., 50.]])
-    >>> dense.W.grad.tolist(), dense.b.grad.tolist()        # 1*10, 2*10; 10
-    ([[10.0], [20.0]], [10.0])
+    >>> dense.forward(np.array([[1.0, 2.0], [0.0, 1.0]])).tolist()      # 3 + 10 + 1, 0 + 5 + 1
+    [[14.0], [6.0]]
+    >>> dense.backward(np.array([[10.0], [1.0]])).tolist()              # 10 and 1, times 3 and 5
+    [[30.0, 50.0], [3.0, 5.0]]
+    >>> dense.W.grad.tolist(), dense.b.grad.tolist()                    # 10 + 0, 20 + 1; 10 + 1
+    ([[10.0], [21.0]], [11.0])
     """
 
     def __init__(self, n_in: int, n_out: int, *, rng: Rng = None, dtype: Any = np.float32) -> None:
@@ -105,7 +94,7 @@ class Dense(Layer):
         return x @ self.W.value + self.b.value  # (N, n_in) @ (n_in, n_out) + (n_out,)
 
     def backward(self, dy: Array) -> Array | None:
-        np.matmul(self.x.T, dy, out=self.W.grad)  # (n_in, N) @ (N, n_out), straight into grad
+        np.matmul(self.x.T, dy, out=self.W.grad)  # (n_in, N) @ (N, n_out), no copy
         dy.sum(axis=0, out=self.b.grad)  # (N, n_out) to (n_out,)
         return dy @ self.W.value.T if self.needs_dx else None  # (N, n_out) @ (n_out, n_in)
 
@@ -139,7 +128,7 @@ class Dropout(Layer):
     def forward(self, x: Array) -> Array:
         self.mask: Array | float = 1.0
         if self.training:
-            kept = self.rng.random(x.shape, np.float32) >= self.rate  # as x, True or False
+            kept = self.rng.random(x.shape, np.float32) >= self.rate  # as x; True: kept
             self.mask = kept.astype(x.dtype) / (1 - self.rate)
         return x * self.mask
 

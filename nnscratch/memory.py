@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
+LASTING = "lasting"  # what was there, and not empty, when the model was built
+
 
 def note(layers: Iterable[Any]) -> None:
     """Note what each layer is made of, now that it remembers nothing: names, and what was empty."""
     for layer in layers:
-        layer.made_of = {"made_of": ...}
+        layer.made_of = {"made_of": LASTING}
         for name, value in vars(layer).items():
-            layer.made_of[name] = type(value) if is_empty(value) else ...
+            layer.made_of[name] = type(value) if is_empty(value) else LASTING
 
 
 def without_memory(layer: Any) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def without_memory(layer: Any) -> dict[str, Any]:
     lasting = {}
     for name, value in vars(layer).items():
         first = made_of.get(name)
-        if first is ... or not holds_arrays(value):
+        if first == LASTING or not holds_arrays(value):
             lasting[name] = value
         elif first is not None:
             lasting[name] = first()  # None, an empty list or dict again

@@ -6,13 +6,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nnscratch import advice, guards, memory, saving
-from nnscratch.layers import Layer, find
-from nnscratch.parameter import Array, Parameter, in_place, one_vector
+from nnscratch import advice, guards, memory, saving, tables
+from nnscratch.layers import Layer
+from nnscratch.parameter import Array, in_place, one_vector
+from nnscratch.search import find
 
 
 class Chain(Layer):
-    """y = f_L(... f_2(f_1(x))): ``forward`` runs first to last, ``backward`` last to first.
+    """y = f_K(... f_2(f_1(x))): ``forward`` runs first to last, ``backward`` last to first.
 
     A chain is a layer, and a block of a larger network is a few lines. A residual block, whose
     layers only have to find what is missing in x (He et al. 2016):
@@ -24,16 +25,15 @@ class Chain(Layer):
     ...         return dy + super().backward(dy)
     """
 
-    first = 0  # backward ends at this layer: nobody reads the gradient of what comes before it
-    returns_dx = True
-    output_shape: tuple[int, ...] | None = None  # of the forward that backward belongs to
+    first, returns_dx = 0, True  # the layer at which backward ends, and whether it returns its dx
+    output_shape: tuple[int, ...] | None = None  # of the last forward; None: no backward may follow
 
     def __init__(self, layers: Iterable[Layer]) -> None:
         self.layers = guards.layers_in_a_row(layers, Layer)
 
     @advice.names_the_layer
     def forward(self, x: Array) -> Array:
-        self.output_shape = None  # until the last layer has run, they remember two batches
+        self.output_shape = None  # should a layer fail, some remember this batch, others the last
         for layer in self.layers:
             x = layer.forward(x)  # what one layer returns is what the next one gets
         self.output_shape = x.shape
@@ -53,9 +53,8 @@ class Chain(Layer):
 class Sequential(Chain):
     """A chain whose parameters live in one vector ``theta``, their gradients in ``grad``.
 
-    So an optimizer is a formula on two vectors: ``model.theta -= 0.1 * model.grad``. Parameters are
-    in Keras' order, W1, b1, W2, b2 ... Where precisions differ the lower one is taken, as a stray
-    np.ones() must not slow the model down. Errors: TypeError and ValueError for what is no layer,
+    So an optimizer is a formula on two vectors: ``model.theta -= 0.1 * model.grad``. Parameters
+    are in Keras' order, W1, b1, W2, b2 ... Errors: TypeError and ValueError for what is no layer,
     stands twice, or belongs to another model.
     """
 
@@ -63,21 +62,16 @@ class Sequential(Chain):
 
     def __init__(self, layers: Iterable[Layer]) -> None:
         super().__init__(layers)
-        guards.parts_of_one_model([find(Parameter, la) + find(Layer, la) for la in self.layers])
-        for place, p in [pair for layer in self.layers for pair in find(Parameter, layer)]:
-            p.name = place
-        dtypes = [p.value.dtype for p in self.parameters]
-        dtype = min(dtypes, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32))
-        self._theta, self._grad = one_vector(self.parameters, dtype)
-        for layer in advice.every_layer(self):
-            layer.training, layer.needs_dx = False, True
-        memory.note(layer for _, layer in find(Layer, self.layers))
+        advice.adopt(self)  # all parts are new, and each stands in one place; names for parameters
+        self._theta, self._grad = one_vector(self.parameters)
+        advice.look_through(self)
         self.needs_dx = False
 
     @property
     def needs_dx(self) -> bool:
-        """Whether ``backward`` goes on to the gradient of the data, and returns it. False saves a
-        fifth of a training step: the product dy Wᵀ of the first layer with parameters."""
+        """Whether ``backward`` goes on to the gradient of the data, and returns it. False saves
+        the product dy Wᵀ of the first layer: nearly a third of the multiplications of 784-100-10.
+        """
         return self.returns_dx
 
     @needs_dx.setter
@@ -90,10 +84,10 @@ class Sequential(Chain):
         """The outputs for a batch x (N, ...) of floats. ``training`` switches Dropout on."""
         x = guards.batch(x, self.theta.dtype)
         if training != self.training:
-            for layer in advice.every_layer(self):
+            for layer in advice.look_through(self):
                 layer.training = training
         y = super().forward(x)
-        self.row_shape = x.shape[1:]
+        self.row_shape = x.shape[1:]  # for the summary
         return y
 
     def predict(self, x: Array, batch_size: int = 1000) -> Array:
@@ -108,15 +102,15 @@ class Sequential(Chain):
     def astype(self, dtype: Any) -> Self:
         """A copy of the model in another precision."""
         twin = super().astype(dtype)
-        twin._theta, twin._grad = one_vector(twin.parameters, dtype)
+        twin._theta, twin._grad = one_vector(twin.parameters)
         return twin
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """What copies and pickles end with. A deep copy has copied each array by itself: the
-        parameters are no longer views of theta, and are gathered again."""
+        """Called last by copy and pickle. A deep copy has copied each array by itself: parameters
+        are no longer views of theta, and are gathered again."""
         self.__dict__.update(state)
         if not any(np.may_share_memory(p.value, self.theta) for p in self.parameters):
-            self._theta, self._grad = one_vector(self.parameters, self.theta.dtype)
+            self._theta, self._grad = one_vector(self.parameters)
 
     def get_weights(self) -> list[Array]:
         """A copy of every parameter, in Keras' order and shapes."""
@@ -127,5 +121,6 @@ class Sequential(Chain):
         for p, w in zip(self.parameters, guards.weights(weights, self.parameters), strict=True):
             p.value = w
 
+    # Functions of a model, and so methods:
     save_weights, load_weights = saving.save_weights, saving.load_weights
-    summary = saving.summary
+    summary = tables.summary

@@ -19,7 +19,8 @@ Labels = NDArray[np.integer[Any]]
 
 
 def in_place(name: str) -> Any:
-    """A property for an array: assigning to it fills the array, so that no view comes loose."""
+    """A property for an array: assigning to it fills the array that is there. A new array in its
+    place would be no view of theta, or theta would have no views."""
 
     def fill(self: Any, new: ArrayLike) -> None:
         array = getattr(self, f"_{name}")
@@ -58,10 +59,13 @@ class Parameter:
         return f"Parameter({self.name!r}, {self.value.shape}, {self.value.dtype})"
 
 
-def one_vector(parameters: Sequence[Parameter], dtype: Any) -> tuple[Array, Array]:
-    """theta and grad: all values, and all gradients, end to end. The parameters become views."""
+def one_vector(parameters: Sequence[Parameter]) -> tuple[Array, Array]:
+    """theta and grad: all values, and all gradients, end to end. The parameters become views. They
+    get the lowest of their precisions, so that one stray float64 array does not slow down all."""
+    dtypes = [p.value.dtype for p in parameters]
+    dtype = min(dtypes, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32))
     ends = np.cumsum([0, *(p.value.size for p in parameters)])
-    theta, grad = np.zeros((2, ends[-1]), dtype)
-    for p, i, j in zip(parameters, ends, ends[1:], strict=False):
+    theta, grad = np.zeros((2, ends[-1]), dtype)  # two rows
+    for p, i, j in zip(parameters, ends[:-1], ends[1:], strict=True):
         p.move_into(theta[i:j].reshape(p.value.shape), grad[i:j].reshape(p.value.shape))
     return theta, grad

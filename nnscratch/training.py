@@ -28,6 +28,7 @@ def batches(
     x, y, batch_size = guards.rows_with_labels(x, y, batch_size)
     order = np.random.default_rng(rng).permutation(len(x)) if shuffle else np.arange(len(x))
     rows_of_batches = np.split(order, range(batch_size, len(x), batch_size))
+    # No yield: the guard is to speak at the call. take is faster than x[rows] where rows are long.
     return ((x.take(rows, axis=0), y[rows]) for rows in rows_of_batches)
 
 
@@ -39,19 +40,22 @@ def train_epoch(
     taken while the weights change. Errors: FloatingPointError when the loss is not finite, before
     that step changes any weight; ValueError when there are no batches."""
     guards.learners(model, loss, optimizer, metric)
-    rows, total, score = 0, 0.0, 0.0 if metric else math.nan
+    rows, total, score = 0, 0.0, 0.0
     for x, y in batches:
-        outputs = model.forward(x, training=True)
-        value = advice.finite_loss(loss.forward(outputs, y), model, x, rows)
-        model.backward(loss.backward())
-        optimizer.step()
+        outputs = model.forward(x, training=True)  # (N, C); each layer keeps what it will need
+        value = loss.forward(outputs, y)  # one number
+        advice.finite_loss(value, model, x, rows)
+        model.backward(loss.backward())  # the gradient of the outputs, back through all layers
+        optimizer.step()  # theta moves against model.grad
         rows += len(x)
         total += value * len(x)
-        score += metric(outputs, y) * len(x) if metric else 0
+        score += metric(outputs, y) * len(x) if metric else math.nan
         for callback in callbacks:
             callback.on_batch_end(total / rows, score / rows)
     rows = advice.some_rows(rows)
-    return dict(zip(names(metric), (total / rows, score / rows), strict=False))
+    return dict(
+        zip(names(metric), (total / rows, score / rows), strict=False)
+    )  # no metric, no score
 
 
 def evaluate(
@@ -95,10 +99,10 @@ def fit(
         n = math.floor(len(x_train) * (1 - validation_split))
         x_train, y_train, held_out = x_train[:n], y_train[:n], (x_train[n:], y_train[n:])
     advice.rehearsal(model, loss, metric, x_train, y_train, held_out)
-    rng, steps = np.random.default_rng(rng), math.ceil(len(x_train) / batch_size)
+    rng = np.random.default_rng(rng)
     history: History = {name: [] for name in names(metric, held_out is not None)}
-    surroundings = Session(model, callbacks, history, epochs, steps, verbose, x_train, y_train)
-    with blas_threads(model, x_train, batch_size, threads, verbose), surroundings as session:
+    session = Session(model, callbacks, history, epochs, batch_size, verbose, x_train, y_train)
+    with blas_threads(model, x_train, batch_size, threads, verbose), session:
         for _ in range(epochs):
             epoch = batches(x_train, y_train, batch_size, shuffle=shuffle, rng=rng)
             result = train_epoch(model, loss, optimizer, epoch, callbacks=callbacks, metric=metric)

@@ -213,14 +213,14 @@ BUGS = {
         "Nobody else reads this dy. Where two branches meet somebody would.",
     ),
     "x (1 - x) for sigmoid's y (1 - y)": Bug(
-        [(Sigmoid.forward, "e / total**2", "x * (1 - x)")],
+        [(Sigmoid.forward, "e / one_plus_e**2", "x * (1 - x)")],
         layer(Sigmoid),
         "Below 0 and above 1 its sign is wrong. The last layer learns all the same, from whatever the first one makes.",
         "sigmoid inside",
     ),
     "sigmoid's derivative at y instead of x": Bug(
-        [(Sigmoid.forward, "return np.where(x >= 0, 1, e) / total",
-          "y = np.where(x >= 0, 1, e) / total; self.slope = np.exp(-y) / (1 + np.exp(-y)) ** 2; return y")],
+        [(Sigmoid.forward, "return np.where(x >= 0, 1, e) / one_plus_e",
+          "y = np.where(x >= 0, 1, e) / one_plus_e; self.slope = np.exp(-y) / (1 + np.exp(-y)) ** 2; return y")],
         layer(Sigmoid),
         "As y lies between 0 and 1, this slope lies between 0.197 and 0.25: seldom right, but never of the wrong "
         "sign.",
@@ -267,28 +267,28 @@ BUGS = {
     ),
     # ---- losses ----
     "no 1/N in the gradient of the loss": Bug(
-        [(CrossEntropy.backward, "(self.total * len(g))", "self.total")],
+        [(CrossEntropy.backward, "(self.total * len(dq))", "self.total")],
         loss(SparseCrossEntropy),
         "Adam again. With SGD the learning rate would have to be 32 times smaller, and differ from one batch size to "
         "the next.",
     ),
     "1/N twice in the gradient of the loss": Bug(
-        [(CrossEntropy.backward, "(self.total * len(g))", "(self.total * len(g) ** 2)")],
+        [(CrossEntropy.backward, "(self.total * len(dq))", "(self.total * len(dq) ** 2)")],
         loss(SparseCrossEntropy),
         "The loss falls, slowly, to {wrong.loss:.2f}: as with a learning rate 32 times too small, where one then "
         "looks for the reason.",
         "SGD",
     ),
     "a mean over rows and classes": Bug(
-        [(CrossEntropy.forward, "/ len(q)", "/ q.size"), (CrossEntropy.backward, "len(g)", "g.size")],
+        [(CrossEntropy.forward, "/ len(q)", "/ q.size"), (CrossEntropy.backward, "len(dq)", "dq.size")],
         suite(test_losses.test_a_model_that_knows_nothing_loses_log_10),
         "Loss and gradient agree and are ten times too small: Adam cancels it, and a loss of {wrong.loss:.3f} "
         "looks wonderful.",
     ),
     "scores that are not normalised": Bug(
         [(CrossEntropy.forward, "q = scores / self.total", "q = scores"),
-         (CrossEntropy.backward, "(g - (g * self.q).sum(axis=1, keepdims=True)) / (self.total * len(g))",
-          "g / len(g)")],
+         (CrossEntropy.backward, "(dq - (dq * self.q).sum(axis=1, keepdims=True)) / (self.total * len(dq))",
+          "dq / len(dq)")],
         suite(test_losses.test_a_model_that_knows_nothing_loses_log_10),
         "The gradient is right, and a loss of {wrong.loss:.1e} looks perfect: all outputs at 1 make it 0.",
     ),
@@ -362,7 +362,7 @@ BUGS = {
     ),
     "the step before backward": Bug(
         [(train_epoch, "model.backward(loss.backward())", "optimizer.step(); model.backward(loss.backward())"),
-         (train_epoch, "\n        optimizer.step()\n", "\n")],
+         (train_epoch, "\n        optimizer.step()  #", "\n        #")],
         suite(test_training.test_fit_is_the_visible_loop),
         "Each step takes the gradient of the batch before: downhill as well, only one step late.",
     ),

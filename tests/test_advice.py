@@ -379,9 +379,20 @@ def test_a_monitor_that_is_not_there_is_told_before_the_first_epoch():
             pytest.fail("training began")
 
     model = small()
-    for monitor in ("val_loss", "val_accuracy", "acc"):
+    for monitor in ("val_loss", "val_accuracy", "my_loss"):
         with pytest.raises(ValueError, match=f"expected monitor to be one of .*, got '{monitor}'"):
             fit(model, SoftmaxCrossEntropy(), Adam(model), X, Y, callbacks=[EarlyStopping(monitor), Never()], verbose=0)
+
+
+def test_what_is_neither_a_loss_nor_an_accuracy_may_improve_either_way():
+    with pytest.raises(ValueError, match="expected to monitor a loss or an accuracy, got 'f1': say whether larger_is"):
+        EarlyStopping("f1")
+    for larger, epochs in ((True, 3), (False, 2)):
+        stopping, model = EarlyStopping("f1", larger_is_better=larger), small()
+        stopping.on_train_begin(model, 3, 1)
+        values = [0.1, 0.2, 0.3]
+        stops = [stopping.on_epoch_end(model, {"f1": values[: i + 1]}) for i in range(3)]
+        assert (stops.index(True) + 1 if True in stops else 3) == epochs
 
 
 def test_a_metric_that_is_not_finite_stops_early_stopping_with_words():
@@ -391,9 +402,9 @@ def test_a_metric_that_is_not_finite_stops_early_stopping_with_words():
     model = small()
     history = fit(model, SoftmaxCrossEntropy(), Adam(model), X, Y, epochs=2, metric=hopeless, verbose=0)
     assert np.isnan(history["hopeless"]).all()  # without anybody who relies on it
+    stopping = EarlyStopping("hopeless", larger_is_better=True)
     with pytest.raises(FloatingPointError, match="expected a finite hopeless to watch, got nan: look at the metric"):
-        fit(model, SoftmaxCrossEntropy(), Adam(model), X, Y, metric=hopeless, callbacks=[EarlyStopping("hopeless")],
-            verbose=0)  # fmt: skip
+        fit(model, SoftmaxCrossEntropy(), Adam(model), X, Y, metric=hopeless, callbacks=[stopping], verbose=0)
 
 
 def test_settings_are_checked_whenever_they_are_assigned():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from nnscratch import (
+    Chain,
     Dense,
     Dropout,
     Flatten,
@@ -25,6 +26,7 @@ from nnscratch import (
     check_model,
     evaluate,
 )
+from nnscratch.checking.slopes import plain_slope
 
 
 def small(rng=0):
@@ -421,3 +423,51 @@ def test_the_summary_forgets_data_that_did_not_fit():
     with pytest.raises(ValueError, match="expected x of shape"):
         model.predict(np.zeros((2, 7)))
     assert "(N, 5)" in model.summary()
+
+
+class Residual(Chain):
+    def forward(self, x):
+        return x + super().forward(x)
+
+    def backward(self, dy):
+        return dy + super().backward(dy)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [lambda: [Flatten(), Dense(4, 4, rng=0)], lambda: [Residual([Dense(4, 4, rng=0), ReLU()])],
+     lambda: [Flatten(), Residual([Dense(4, 4, rng=0)]), Dropout(0.5), Residual([Dense(4, 4, rng=1)])],
+     lambda: [Chain([Flatten()]), ReLU()]],
+    ids=["after Flatten", "a residual block first", "blocks", "no parameters"],
+)  # fmt: skip
+def test_the_gradient_of_the_data_is_there_if_it_is_asked_for(layers, rng):
+    model = Sequential(layers()).astype(np.float64)
+    x = rng.standard_normal((3, 2, 2) if "Flatten" in repr(model) else (3, 4))
+    dy = rng.standard_normal(model.forward(x).shape)
+    assert model.backward(dy) is None
+    grad = model.grad.copy()
+    model.needs_dx = True
+    model.forward(x)
+    dx = model.backward(dy)
+    assert dx.shape == x.shape
+    assert (model.grad == grad).all()
+    for i in range(3):
+        slope = plain_slope(lambda x: float((dy * model.forward(x)).sum()), x, i)
+        assert dx.flat[i] == pytest.approx(slope, rel=1e-6, abs=1e-8)
+    model.needs_dx = False
+    model.forward(x)
+    assert model.backward(dy) is None
+
+
+def test_a_layer_in_another_precision_can_be_put_into_a_model():
+    class Scalar(ReLU):
+        def __init__(self):
+            self.gain = Parameter(np.float32(1))
+
+    for layer in (Dense(2, 1).astype(np.float64), Scalar().astype(np.float64)):
+        assert Sequential([layer]).astype(np.float32).theta.dtype == np.float32
+
+
+def test_an_error_in_a_copy_of_a_layer_is_no_error_of_the_model():
+    model = small()
+    assert Sequential([copy.deepcopy(model.layers[0])]).theta.size == 25

@@ -682,12 +682,17 @@ CALLS = {
         "expected a metric with a name, got functools.partial(",
     ),
     "a monitor that is not there, before an epoch is spent": (
-        lambda: train(callbacks=[EarlyStopping("val_acc")], validation_split=0.2),
+        lambda: train(callbacks=[EarlyStopping("test_loss")], validation_split=0.2),
         ValueError,
-        "expected monitor to be one of ['loss', 'accuracy', 'val_loss', 'val_accuracy'], got 'val_acc'",
+        "expected monitor to be one of ['loss', 'accuracy', 'val_loss', 'val_accuracy'], got 'test_loss'",
+    ),
+    "a monitor that may improve either way": (
+        lambda: EarlyStopping("val_f1"),
+        ValueError,
+        "expected to monitor a loss or an accuracy, got 'val_f1': say whether larger_is_better",
     ),
     "a metric that is not finite, watched": (
-        lambda: train(metric=hopeless, callbacks=[EarlyStopping("hopeless")]),
+        lambda: train(metric=hopeless, callbacks=[EarlyStopping("hopeless", larger_is_better=True)]),
         FloatingPointError,
         "expected a finite hopeless to watch, got nan: look at the metric, or monitor something else",
     ),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nnscratch import guards
-from nnscratch.advice import every_layer
+from nnscratch.advice import look_through
 from nnscratch.checking.diagnosis import diagnose
 from nnscratch.checking.promises import (
     KEPT,
@@ -30,10 +30,11 @@ from nnscratch.checking.promises import (
 from nnscratch.checking.report import TOLERANCE, GradientError, Report, Row
 from nnscratch.checking.slopes import KinkError, slope
 from nnscratch.initializers import Rng
-from nnscratch.layers import Layer, find
+from nnscratch.layers import Layer
 from nnscratch.losses import Loss
 from nnscratch.model import Sequential
 from nnscratch.parameter import Array, Parameter
+from nnscratch.search import find
 
 SAMPLE = 100  # entries checked of an array that has more
 
@@ -96,7 +97,7 @@ def check_model(
     ``fit`` prints."""
     guards.instance(Sequential, model, "a model such as Sequential([Dense(784, 10)])")
     guards.instance(Loss, loss, "a loss such as SparseCrossEntropy()")
-    every_layer(model)
+    look_through(model)
     model = model.astype(np.float64)
 
     def forward(twins: Any, x: Array) -> Any:

@@ -8,10 +8,11 @@ from numpy.typing import ArrayLike
 
 from nnscratch.advice import parameters_within
 from nnscratch.checking.report import GradientError
-from nnscratch.layers import Layer, find
+from nnscratch.layers import Layer
 from nnscratch.losses import Loss
 from nnscratch.model import Sequential
 from nnscratch.parameter import Array, Parameter
+from nnscratch.search import find
 
 KEPT = """\
 also right: x and dy are left alone; two calls agree; any number of rows works;
