@@ -53,9 +53,8 @@ def train_epoch(
         for callback in callbacks:
             callback.on_batch_end(total / rows, score / rows)
     rows = advice.some_rows(rows)
-    return dict(
-        zip(names(metric), (total / rows, score / rows), strict=False)
-    )  # no metric, no score
+    means = total / rows, score / rows  # without a metric there is one name, for the first
+    return dict(zip(names(metric), means, strict=False))
 
 
 def evaluate(
