@@ -77,10 +77,8 @@ def look_through(model: Any) -> list[Layer]:
             if p.value.size and not np.may_share_memory(p.value, model.theta):
                 where = places.get(id(p), "a place where no parameters are looked for")
                 got = f"one of shape {p.value.shape} that is not: layer {i}, {layer!r}, {where}"
-                fix = (
-                    "make Parameters and layers in __init__, as attributes or in lists or dicts of "
-                )
-                fix += "them, and then build the Sequential; change a value with p.value = ..."
+                fix = "make Parameters and layers in __init__, as attributes or in lists or dicts "
+                fix += "of them, then build the Sequential; change a value with p.value = ..."
                 raise unexpected("every Parameter to be in the model's theta", got, fix)
     if sum(p.value.size for p in model.parameters) != model.theta.size:
         fix = "build a new Sequential of the layers that are left"
@@ -121,6 +119,7 @@ def look_at(model: Any, loss: Any, metric: Any, x: Array, y: Any, which: str) ->
     look_through(model)
     finite(x, f"x{which}")
     finite(y, f"y{which}")
+    before = memory.before(layer for _, layer in find(Layer, model.layers))
     loss = copy.copy(loss)  # the loss itself remembers the batch it saw
     outputs = model.forward(x[:2])
     # Of integers the smallest and the largest are enough to see whether one is out of range.
@@ -134,7 +133,7 @@ def look_at(model: Any, loss: Any, metric: Any, x: Array, y: Any, which: str) ->
     model.backward(dy)
     if metric is not None:
         metric(outputs, y[:2])
-    memory.forget(model, [layer for _, layer in find(Layer, model.layers)])
+    memory.restore(model, before)
 
 
 def finite(x: Array, what: str) -> None:
@@ -242,11 +241,12 @@ def on_epoch(model: Any, x: Array, y: Any) -> str:
     """What looks wrong after an epoch, and what it usually comes from; nothing, if nothing does."""
     if len(x) < FEW:
         return ""
+    before = memory.before(layer for _, layer in find(Layer, model.layers))
     outputs = model.forward(x)
     units = [
         (i, layer, layer.y > 0) for i, layer in enumerate(model.layers) if isinstance(layer, ReLU)
     ]
-    memory.forget(model, [layer for _, layer in find(Layer, model.layers)])
+    memory.restore(model, before)
     for i, layer, fires in units:
         dead = 1 - np.mean(fires.any(axis=0))
         if dead > 0.5:

@@ -91,9 +91,7 @@ class Session:
 
     def __enter__(self) -> "Session":
         for callback in self.callbacks:
-            if isinstance(
-                callback, EarlyStopping
-            ):  # now, and not after an epoch that takes an hour
+            if isinstance(callback, EarlyStopping):  # now, and not after an epoch
                 callback.expect_monitor(self.history)
             callback.on_train_begin(self.model, self.epochs, self.steps)
         self.say(advice.on_inputs(self.watched[0]))

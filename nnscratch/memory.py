@@ -1,10 +1,12 @@
-"""What layers remember of the last batch, and how copies, pickles and ``predict`` leave it behind.
+"""What layers remember of the last batch, and where that must not go.
 
 For a network that looks at images this memory is large: a thousand of them may take hundreds of
 megabytes, in every copy. A layer's arrays are memory if they came after the model was built, or
-into the place of a None or an empty list or dict; what is to last is made in ``__init__``.
+into the place of a None or an empty list or dict; what is to last is made in ``__init__``. Copies
+and pickles leave it behind. And ``predict`` leaves each layer as it found it.
 """
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
@@ -36,16 +38,28 @@ def without_memory(layer: Any) -> dict[str, Any]:
     return lasting
 
 
-def forget(model: Any, layers: Iterable[Any]) -> None:
-    """Let none of a model's layers remember a batch, and no backward follow."""
+def before(layers: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
+    """What layers remember now, for ``restore``."""
+    return [
+        (
+            layer,
+            {
+                name: copy.copy(v) if isinstance(v, list | dict) else v
+                for name, v in vars(layer).items()
+            },
+        )
+        for layer in layers
+    ]
+
+
+def restore(model: Any, remembered: list[tuple[Any, dict[str, Any]]]) -> None:
+    """Let every layer be as it was before, but for its mode, which is the model's; no backward follows
+    what was computed since then."""
+    for layer, attributes in remembered:
+        attributes["training"] = layer.training
+        vars(layer).clear()
+        vars(layer).update(attributes)
     model.output_shape = None
-    for layer in layers:
-        lasting = without_memory(layer)
-        for name in [*vars(layer)]:
-            if name not in lasting:
-                delattr(layer, name)
-            elif lasting[name] is not getattr(layer, name):
-                setattr(layer, name, lasting[name])
 
 
 def is_empty(value: Any) -> bool:

@@ -93,10 +93,11 @@ class Sequential(Chain):
     def predict(self, x: Array, batch_size: int = 1000) -> Array:
         """The outputs for any number of rows, ``batch_size`` at a time, in a fresh array."""
         x, batch_size = guards.rows(x, batch_size)
+        before = memory.before(layer for _, layer in find(Layer, self.layers))
         starts = range(0, len(x), batch_size)
         # Copies, for a layer may return the same array each time, filled anew.
         outputs = [self.forward(x[i : i + batch_size]).copy() for i in starts]
-        memory.forget(self, [layer for _, layer in find(Layer, self.layers)])
+        memory.restore(self, before)  # what the layers remember is not of these rows
         return np.concatenate(outputs)
 
     def astype(self, dtype: Any) -> Self:

@@ -65,7 +65,7 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam: in every coordinate a step of learning_rate or less, however large its gradients are.
+    """Adam: in every coordinate a step of about learning_rate, or less, whatever the gradients.
 
     At step t, with g the gradient:
 
