@@ -53,8 +53,8 @@ def before(layers: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
 
 
 def restore(model: Any, remembered: list[tuple[Any, dict[str, Any]]]) -> None:
-    """Let every layer be as it was before, but for its mode, which is the model's; no backward follows
-    what was computed since then."""
+    """Let every layer be as it was before, but for its mode, which is the model's; no backward
+    follows what was computed since then."""
     for layer, attributes in remembered:
         attributes["training"] = layer.training
         vars(layer).clear()
