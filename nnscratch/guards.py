@@ -51,18 +51,21 @@ def count(value: Any, what: str, usual: int) -> int:
 
 
 def number(name: str, low: float, high: float, *, usual: float, open: bool = False) -> Any:
-    """A property for a setting, checked whenever it is assigned: low <= value < high, or low <
-    value if ``open``. It is kept as a Python float: an np.float64 would turn float32 arrays into
-    float64."""
-    finite = f"{'>' if open else '>='} {low:g} and finite"
-    where = finite if high == math.inf else f"in {'(' if open else '['}{low:g}, {high:g})"
+    """A property for a setting, checked whenever it is assigned: low <= value < high, or low < value
+    if ``open``. It is kept as a Python float: an np.float64 would turn float32 arrays into float64."""
 
     def assign(self: Any, value: Any) -> None:
-        if not (low < value < high or (value == low and not open)):
-            raise unexpected(f"{name} {where}", value, f"{usual:g} is usual")
-        setattr(self, f"_{name}", float(value))
+        setattr(self, f"_{name}", within(low, high, value, name, usual, open))
 
     return property(operator.attrgetter(f"_{name}"), assign)
+
+
+def within(low: float, high: float, value: Any, name: str, usual: float, open: bool) -> float:
+    if not (low < value < high or (value == low and not open)):
+        where = f"{'>' if open else '>='} {low:g} and finite"
+        where = where if high == math.inf else f"in {'(' if open else '['}{low:g}, {high:g})"
+        raise unexpected(f"{name} {where}", value, f"{usual:g} is usual")
+    return float(value)
 
 
 # ---- What a model is built of -------------------------------------------------------------------
