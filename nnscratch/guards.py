@@ -52,7 +52,7 @@ def count(value: Any, what: str, usual: int) -> int:
 
 def number(name: str, low: float, high: float, *, usual: float, open: bool = False) -> Any:
     """A property for a setting, checked whenever it is assigned: low <= value < high, or low <
-    value if ``open``. It is kept as a Python float: an np.float64 would turn float32 into float64."""
+    value if ``open``. It is kept as a Python float: an np.float64 would make float32 float64."""
 
     def assign(self: Any, value: Any) -> None:
         setattr(self, f"_{name}", within(low, high, value, name, usual, open))
