@@ -4,8 +4,21 @@
     python -m demos.mnist --model two-hidden    one of them
     python -m demos.mnist --help                what can be changed
 
-Read this file from top to bottom. What is only plumbing (arguments, progress, saving) is in ``support.py``.
+Read this file from top to bottom: the data, the models, the loss, the training, the results; ``main`` puts them
+together. What is only plumbing (arguments, progress, saving) is in ``support.py``.
 """
+
+if __name__ == "__main__":  # why this comes before the imports: demos/_launcher.py
+    import os
+    import sys
+
+    try:
+        sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))
+        from demos._launcher import launch
+
+        sys.exit(launch("demos.mnist"))
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
 
 import time
 
@@ -28,7 +41,23 @@ from nnscratch import (
 )
 from nnscratch.metrics import classification_report, confusion_matrix
 
-# ---- The models of the tutorials -------------------------------------------------------------------------------------
+# ---- 1. The data -----------------------------------------------------------------------------------------------------
+
+
+def explore(x_train, y_train, x_test, report):
+    """Images of 28 x 28 grey pixels from 0 to 255, and the digit that each one shows."""
+    report.say(f"training images {x_train.shape} {x_train.dtype}, values {x_train.min()} to {x_train.max()}")
+    report.say(f"test images     {x_test.shape} {x_test.dtype}")
+    report.say(f"of each digit   {np.bincount(y_train).tolist()}")
+    report.save_figure("digits.png", plots.digits(x_train[:40], y_train, report.title("the first training digits")))
+
+
+def rows(images):
+    """Scale and flatten: numbers from 0 to 1, which suit the initial weights, and one row of 784 for each image."""
+    return images.reshape(-1, 784) / np.float32(255)
+
+
+# ---- 2. The models ---------------------------------------------------------------------------------------------------
 
 
 def one_layer(rng):
@@ -53,7 +82,7 @@ MODELS = {  # name: (what it is, its layers, epochs, validation split)
     "two-hidden": ("784-128-64 ReLU-10 softmax", two_hidden, 5, 0.0),
 }
 
-# ---- Which loss? -----------------------------------------------------------------------------------------------------
+# ---- 3. Which loss? --------------------------------------------------------------------------------------------------
 #
 # The tutorials end in ten sigmoids and train with "sparse categorical cross-entropy". Under that one name there are two
 # losses, and which one runs depends on Keras' backend. With z the last Dense layer's outputs and y the label:
@@ -74,100 +103,93 @@ def build(layers, variant):
     return Sequential(layers), SparseCrossEntropy(), lambda outputs: outputs
 
 
-# ---- The tutorial ----------------------------------------------------------------------------------------------------
+# ---- 4. Train, and test ----------------------------------------------------------------------------------------------
 
 
+def learn(name, rng, train, test, options, report):
+    """Train one of the models and keep it. Returned: the model, its history, and its scores for the test images."""
+    (x_train, y_train), (x_test, y_test) = train, test
+    title, layers, epochs, validation_split = MODELS[name]
+    epochs = epochs if options.epochs is None else options.epochs
+    split = validation_split if options.validation_split is None else options.validation_split
+    model, loss, to_scores = build(layers(rng), options.variant)
+    report.section(f"{name}: {title}, loss {loss}")
+    report.say(model.summary())
+
+    # Adam follows the gradient of the loss, 32 images at a time.
+    start = time.perf_counter()
+    history = fit(
+        model, loss, Adam(model, options.learning_rate), x_train, y_train,
+        epochs=epochs, batch_size=options.batch_size, validation_split=split, rng=rng,
+        callbacks=[support.ProgressBar(report)], verbose=0 if options.quiet else 1,
+    )  # fmt: skip
+    seconds = time.perf_counter() - start
+    report.save(f"{name}/weights.npz", model.save_weights)
+    report.save_json(f"{name}/history.json", history)
+
+    # How good it is, images tell that were never trained on.
+    test_loss, test_accuracy = evaluate(model, loss, x_test, y_test)
+    scores = to_scores(model.predict(x_test))
+    report.say(f"test loss {test_loss:.4f}, test accuracy {test_accuracy:.4f}")
+    shown = " ".join(f"{score:.3f}" for score in scores[0])
+    report.say(f"the ten scores of the first test image, a {y_test[0]}: {shown}; their sum is {scores[0].sum():.3f}")
+    report.say(classification_report(y_test, scores.argmax(axis=1)))
+    report.row(
+        name, parameters=model.theta.size, epochs=epochs, history=history, test_accuracy=test_accuracy,
+        test_loss=test_loss, seconds=seconds,
+    )  # fmt: skip
+    return model, history, scores
+
+
+# ---- 5. Look at it ---------------------------------------------------------------------------------------------------
+
+
+def draw(name, rng, model, history, scores, images, labels, report):
+    """What the model takes for what, what it gets wrong, what it looks for, and how it learnt that."""
+    title, predicted = MODELS[name][0], scores.argmax(axis=1)
+    matrix = confusion_matrix(labels, predicted, 10)
+    confidence = scores.max(axis=1) / scores.sum(axis=1).clip(1e-30)  # its largest score as a share of all ten
+    few = rng.permutation(len(images))[:24]
+    wrong = np.flatnonzero(predicted != labels)
+    worst = wrong[np.argsort(-confidence[wrong])][:24]
+    W = model.parameters[0].value
+    units = mnist.CLASS_NAMES if W.shape[1] == 10 else ()
+
+    legend = "predicted digit and its share of the scores, true digit"
+    accuracy = matrix.trace() / matrix.sum()
+    pictures = {
+        "confusion": plots.confusion(matrix, mnist.CLASS_NAMES, report.title(f"{title}: accuracy {accuracy:.4f}")),
+        "predictions": plots.predictions(
+            images[few], labels[few], predicted[few], confidence[few],
+            report.title(f"{title}: random predictions\n{legend}"),
+        ),
+        "mistakes": plots.predictions(
+            images[worst], labels[worst], predicted[worst], confidence[worst],
+            report.title(f"{title}: its most confident mistakes\n{legend}"),
+        ),
+        "weights": plots.weights(W, (28, 28), report.title(f"{title}: first-layer weights"), units),
+    }  # fmt: skip
+    if history["loss"]:
+        pictures["curves"] = plots.curves(history, report.title(title))
+    for picture, figure in pictures.items():
+        report.save_figure(f"{name}/{picture}.png", figure)
+
+
+# ---- All of it -------------------------------------------------------------------------------------------------------
+
+
+@support.one_thread
 def main(arguments=None):
     options = support.parse_arguments(arguments, MODELS)
-    report = support.Report(options)
+    names = [options.model] if options.model else list(MODELS)
+    report = support.Report(options, names)
+    (x_train, y_train), (images, y_test) = support.load_mnist(options, report)
 
-    # 1. Explore the data: images of 28 x 28 grey pixels from 0 to 255, and the digit that each one shows.
-    (x_train, y_train), (x_test, y_test) = support.load_mnist(options, report)
-    report.say(f"training images {x_train.shape} {x_train.dtype}, values {x_train.min()} to {x_train.max()}")
-    report.say(f"test images     {x_test.shape} {x_test.dtype}")
-    report.say(f"of each digit   {np.bincount(y_train).tolist()}")
-    report.save_figure("digits.png", plots.digits(x_train[:40], y_train, report.title("the first training digits")))
-
-    # 2. Scale and flatten: numbers from 0 to 1, which suit the initial weights, and one row of 784 for each image.
-    images = x_test
-    x_train = x_train.reshape(-1, 784) / np.float32(255)
-    x_test = x_test.reshape(-1, 784) / np.float32(255)
-
-    for name in [options.model] if options.model else MODELS:
-        title, layers, epochs, validation_split = MODELS[name]
-        epochs = epochs if options.epochs is None else options.epochs
-        split = validation_split if options.validation_split is None else options.validation_split
-
-        # 3. Build. One generator, seeded, makes the initial weights and then the order of the images.
-        rng = np.random.default_rng(options.seed)
-        model, loss, to_scores = build(layers(rng), options.variant)
-        report.section(f"{name}: {title}, loss {loss}")
-        report.say(model.summary())
-
-        # 4. Train: Adam follows the gradient of the loss, 32 images at a time.
-        start = time.perf_counter()
-        history = fit(
-            model, loss, Adam(model, options.learning_rate), x_train, y_train,
-            epochs=epochs, batch_size=options.batch_size, validation_split=split, rng=rng,
-            callbacks=[support.ProgressBar(options.quiet)], verbose=0 if options.quiet else 1,
-        )  # fmt: skip
-        seconds = time.perf_counter() - start
-
-        # 5. Evaluate on images that were never trained on.
-        test_loss, test_accuracy = evaluate(model, loss, x_test, y_test)
-        scores = to_scores(model.predict(x_test))
-        predicted = scores.argmax(axis=1)
-        report.say(f"test loss {test_loss:.4f}, test accuracy {test_accuracy:.4f}")
-        shown = " ".join(f"{score:.3f}" for score in scores[0])
-        report.say(
-            f"the ten scores of the first test image, a {y_test[0]}: {shown}; their sum is {scores[0].sum():.3f}"
-        )
-        report.say(classification_report(y_test, predicted))
-
-        # 6. Keep it.
-        report.save(f"{name}/weights.npz", model.save_weights)
-        report.save_json(f"{name}/history.json", history)
-        report.interrupted = len(history["loss"]) < epochs
-        report.row(
-            name, parameters=model.theta.size, history=history, test_accuracy=test_accuracy, test_loss=test_loss,
-            seconds=seconds,
-        )  # fmt: skip
-
-        # 7. Look at it. How sure the model is: its largest score as a share of all ten.
-        confidence = scores.max(axis=1) / scores.sum(axis=1).clip(1e-30)
-        matrix = confusion_matrix(y_test, predicted, 10)
-        few = rng.permutation(len(images))[:24]
-        wrong = np.flatnonzero(predicted != y_test)
-        worst = wrong[np.argsort(-confidence[wrong])][:24]
-        W = model.parameters[0].value
-        units = mnist.CLASS_NAMES if W.shape[1] == 10 else ()
-
-        legend = "predicted digit and its share of the scores, true digit"
-        pictures = {
-            "confusion": plots.confusion(
-                matrix, mnist.CLASS_NAMES, report.title(f"{title}: accuracy {test_accuracy:.4f}")
-            ),
-            "predictions": plots.predictions(
-                images[few], y_test[few], predicted[few], confidence[few],
-                report.title(f"{title}: random predictions\n{legend}"),
-            ),
-            "mistakes": plots.predictions(
-                images[worst], y_test[worst], predicted[worst], confidence[worst],
-                report.title(f"{title}: its most confident mistakes\n{legend}"),
-            ),
-            "weights": plots.weights(W, (28, 28), report.title(f"{title}: first-layer weights"), units),
-        }  # fmt: skip
-        if history["loss"]:
-            pictures["curves"] = plots.curves(history, report.title(title))
-        for picture, figure in pictures.items():
-            report.save_figure(f"{name}/{picture}.png", figure)
-        if report.interrupted:
-            report.say("interrupted: what was trained so far is evaluated and saved, the other models are left out")
-            break
-
-    # 8. Compare.
-    report.finish()
-
-
-if __name__ == "__main__":
-    support.run(main)
+    with report.with_something_to_lose():
+        explore(x_train, y_train, images, report)
+        train, test = (rows(x_train), y_train), (rows(images), y_test)
+        for name in report.until_interrupted(names):
+            rng = np.random.default_rng(options.seed)  # for the initial weights, then for the order of the images
+            model, history, scores = learn(name, rng, train, test, options, report)
+            draw(name, rng, model, history, scores, images, y_test, report)
+        report.finish()

@@ -1,5 +1,17 @@
 """First contact: a network learns XOR, which no single layer can. Run it: python -m demos.xor"""
 
+if __name__ == "__main__":  # why this comes before the imports: demos/_launcher.py
+    import os
+    import sys
+
+    try:
+        sys.path.insert(0, os.path.abspath(f"{__file__}/../.."))
+        from demos._launcher import launch
+
+        sys.exit(launch("demos.xor"))
+    except KeyboardInterrupt:
+        sys.exit("interrupted")
+
 import numpy as np
 
 from nnscratch import Adam, Dense, ReLU, Sequential, SoftmaxCrossEntropy
@@ -23,7 +35,3 @@ def main() -> None:
 
     for inputs, scores in zip(x.astype(int).tolist(), model.predict(x), strict=True):
         print(inputs, "->", scores.argmax())
-
-
-if __name__ == "__main__":
-    main()

@@ -23,7 +23,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     A file that is replaced hands on its mode; a symlink stays, and its target is replaced.
     Temporary files that killed processes left are deleted. Errors: OSError where no file can be
-    written.
+    written, with the path in it.
     """
     path = Path(os.path.realpath(path))
     if path.is_dir():
@@ -40,19 +40,31 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         ) from error
     mode = stat.S_IMODE(path.stat().st_mode) if os.path.lexists(path) else None
     _delete_leftovers(path)
-    file = _temporary(path)
+    with _errors_name(path):
+        file = _temporary(path)
+        try:
+            with file:
+                yield file
+                file.flush()
+                if mode is not None:
+                    os.chmod(file.name, mode)
+                os.fsync(file.fileno())  # the bytes must be on the disk before the name is
+                if sys.platform == "win32":
+                    file.close()  # it renames no open file; elsewhere the lock is held to the end
+                os.replace(file.name, path)
+        finally:
+            Path(file.name).unlink(missing_ok=True)
+
+
+@contextmanager
+def _errors_name(path: Path) -> Iterator[None]:
+    """In errors, the file that was asked for: a full disk names none, others the temporary one."""
     try:
-        with file:
-            yield file
-            file.flush()
-            if mode is not None:
-                os.chmod(file.name, mode)
-            os.fsync(file.fileno())  # the bytes must be on the disk before the name points at them
-            if sys.platform == "win32":
-                file.close()  # it renames no open file; elsewhere the lock is held until the end
-            os.replace(file.name, path)
-    finally:
-        Path(file.name).unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno and (error.filename is None or str(error.filename).endswith(".tmp")):
+            raise OSError(error.errno, error.strerror, str(path)) from error  # of the same class
+        raise
 
 
 # Who writes a temporary file holds a lock on it. The operating system gives that back when the

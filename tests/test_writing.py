@@ -78,6 +78,23 @@ def test_if_the_block_fails_nothing_has_changed(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
+def test_an_error_names_the_file_that_was_asked_for(call, tmp_path, monkeypatch):
+    """Not the temporary one, of which nobody has heard."""
+    path = tmp_path / "file"
+
+    def fail(file, *arguments):
+        named = [] if call == "fsync" else [file]  # as the operating system does it
+        raise OSError(errno.ENOSPC, "No space left on device", *named)
+
+    monkeypatch.setattr(writing if call == "open" else os, call, fail, raising=False)
+    with pytest.raises(OSError, match="No space left") as caught:
+        save(path)
+    assert str(caught.value) == f"[Errno {errno.ENOSPC}] No space left on device: {str(path)!r}"
+    monkeypatch.undo()
+    assert list(tmp_path.iterdir()) == []
+
+
 # ---- What a kill left ----
 
 ENDLESS_SAVE = """
