@@ -5,15 +5,17 @@ import functools
 import gc
 import math
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 
 from nnscratch import memory
-from nnscratch.activations import ReLU
+from nnscratch.activations import ReLU, Sigmoid, Softmax
 from nnscratch.guards import batch, gradient_of_outputs, parts_of_one_model, unexpected
 from nnscratch.layers import Layer
+from nnscratch.losses import SoftmaxCrossEntropy
 from nnscratch.parameter import Array, Parameter
 from nnscratch.search import find
 
@@ -80,13 +82,15 @@ def look_through(model: Any) -> list[Layer]:
                 fix = "make Parameters and layers in __init__, as attributes or in lists or dicts "
                 fix += "of them, then build the Sequential; change a value with p.value = ..."
                 raise unexpected("every Parameter to be in the model's theta", got, fix)
-    if sum(p.value.size for p in model.parameters) != model.theta.size:
-        fix = "build a new Sequential of the layers that are left"
-        raise unexpected("the layers and Parameters that the model was built of", "fewer", fix)
+    surplus = sum(p.value.size for p in model.parameters) - model.theta.size
+    if surplus:
+        got = "more: some are attributes of the model" if surplus > 0 else "fewer"
+        fix = "build a new Sequential of those that are to be trained"
+        raise unexpected("the layers and Parameters that the model was built of", got, fix)
     return [layer for _, layer in find(Layer, model)]
 
 
-def parameters_within(root: Layer) -> Iterator[Parameter]:
+def parameters_within(root: Any) -> Iterator[Parameter]:
     """Every Parameter that can be reached from a layer, in whatever it is kept, or its class."""
     seen, todo = set(), [root]
     while todo:
@@ -117,6 +121,7 @@ def rehearsal(model: Any, loss: Any, metric: Any, x: Array, y: Any, held_out: An
 def look_at(model: Any, loss: Any, metric: Any, x: Array, y: Any, which: str) -> None:
     """All numbers are finite, the loss takes all labels, two rows go through all and back."""
     look_through(model)
+    look_at_loss(model, loss)
     finite(x, f"x{which}")
     finite(y, f"y{which}")
     before = memory.before(layer for _, layer in find(Layer, model.layers))
@@ -133,7 +138,19 @@ def look_at(model: Any, loss: Any, metric: Any, x: Array, y: Any, which: str) ->
     model.backward(dy)
     if metric is not None:
         metric(outputs, y[:2])
+    look_through(model)  # for Parameters that forward has made
     memory.restore(model, before)
+
+
+def look_at_loss(model: Any, loss: Any) -> None:
+    for p in parameters_within(loss):
+        got = f"one of shape {p.value.shape} in {loss!r}, where nobody trains it"
+        raise unexpected("Parameters in layers", got, "move it into a layer of the model")
+    last = model.layers[-1]
+    if isinstance(loss, SoftmaxCrossEntropy) and isinstance(last, Softmax | Sigmoid):
+        words = f"the model ends in {last!r}, and {loss!r} takes another softmax of that: leave "
+        words += "the last layer out, or take SparseCrossEntropy()"
+        warnings.warn(words, stacklevel=2)
 
 
 def finite(x: Array, what: str) -> None:
@@ -173,8 +190,9 @@ def finite_loss(value: Any, model: Any, x: Array, rows: int) -> None:
         raise diverged(f"a loss of {value} after {rows} rows of this epoch", model, x)
 
 
-def some_rows(rows: int) -> int:
-    """How many rows an epoch had."""
+def some_rows(rows: int, model: Any) -> int:
+    """How many rows an epoch had; and a look for what has come since it began."""
+    look_through(model)
     if rows == 0:
         fix = "a generator is used up after one pass, make a new one for each epoch"
         raise unexpected("at least one batch", "none", fix)
@@ -209,10 +227,12 @@ def diverged(got: str, model: Any, x: Array) -> Exception:
     return unexpected("finite results", got, f"{where}; {fix}", FloatingPointError)
 
 
-def loss_of(loss: Any, outputs: Array, y: Any) -> float:
+def loss_of(loss: Any, outputs: Array, y: Any, model: Any, x: Array) -> float:
     """The loss of these outputs, by a copy: the loss itself remembers the batch it saw."""
     loss = copy.copy(loss)
     value = loss.forward(outputs, y)
+    if not math.isfinite(value):
+        raise diverged(f"a loss of {value}", model, x)
     gradient_of_outputs(loss.backward(), outputs.shape)  # (N,) against (N, 1) makes (N, N)
     return float(value)
 

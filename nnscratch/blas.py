@@ -5,7 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from nnscratch import memory
+from nnscratch.layers import Layer
 from nnscratch.parameter import Array
+from nnscratch.search import find
 
 # With fewer multiplications than that in its largest product, a step is faster on one thread. And
 # threads wait for each other by spinning: when any other process is busy on the machine, they
@@ -68,9 +71,10 @@ def largest_product(model: Any, x: Array) -> int:
     one, in the y (1, height, width, filters) of a convolution height * width, in the y (1, length,
     n_out) of an attention layer its length.
     """
-    largest = 0
+    largest, before = 0, memory.before(layer for _, layer in find(Layer, model.layers))
     for layer in model.layers:
         x = layer.forward(x)
         weights = max((p.value.size for p in layer.parameters), default=0)
         largest = max(largest, weights * x[..., 0].size)
+    memory.restore(model, before)
     return largest

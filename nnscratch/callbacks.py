@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from nnscratch import advice
 from nnscratch.guards import unexpected
 from nnscratch.model import Sequential
@@ -43,6 +45,9 @@ class EarlyStopping(Callback):
         self, monitor: str = "val_loss", min_delta: float = 0.0, patience: int = 0,
         restore_best_weights: bool = False, larger_is_better: bool | None = None,
     ) -> None:  # fmt: skip
+        if larger_is_better not in (None, True, False):
+            what = "larger_is_better to be True or False"
+            raise unexpected(what, repr(larger_is_better), "accuracies improve upwards")
         if larger_is_better is None:
             if not monitor.endswith(("loss", "accuracy")):
                 fix = "say whether larger_is_better"
@@ -104,7 +109,7 @@ class Session:
             print(f"epoch {self.epoch - 1}/{self.epochs}", *shown, sep="  ")
             self.say(advice.on_epoch(self.model, *self.watched))
         answers = [callback.on_epoch_end(self.model, self.history) for callback in self.callbacks]
-        return any(answer is True for answer in answers)
+        return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
 
     def say(self, line: str) -> None:
         """Advice, once."""

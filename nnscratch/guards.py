@@ -50,12 +50,18 @@ def count(value: Any, what: str, usual: int) -> int:
     return int(value)
 
 
-def number(name: str, low: float, high: float, *, usual: float, open: bool = False) -> Any:
+def number(
+    name: str, low: float, high: float, *, usual: float, open: bool = False, once: bool = False
+) -> Any:
     """A property for a setting, checked whenever it is assigned: low <= value < high, or low <
     value if ``open``. It is kept as a Python float: an np.float64 would make float32 float64."""
 
     def assign(self: Any, value: Any) -> None:
-        setattr(self, f"_{name}", within(low, high, value, name, usual, open))
+        value = within(low, high, value, name, usual, open)
+        if once and getattr(self, f"_{name}", value) != value:
+            fix = "build a new optimizer"
+            raise unexpected(f"{name} to stay as it is", value, fix, AttributeError)
+        setattr(self, f"_{name}", value)
 
     return property(operator.attrgetter(f"_{name}"), assign)
 
@@ -78,6 +84,12 @@ def copy_of_floats(value: Any) -> "Array":
         fix = "convert with .astype(np.float32)"
         raise unexpected("float32 or float64", array.dtype, fix, TypeError)
     return array
+
+
+def floats(dtype: Any) -> Any:
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise unexpected("np.float32 or np.float64", dtype, "others are no weights", TypeError)
+    return dtype
 
 
 def same_shape(new: Any, array: "Array", name: str, owner: Any) -> Any:
@@ -160,6 +172,8 @@ def learners(model: Any, loss: Any, optimizer: Any, metric: Any) -> None:
         raise unexpected("the optimizer of this model", "another's", "build it with Adam(model)")
     if metric is not None and not hasattr(metric, "__name__"):
         raise unexpected("a metric with a name", repr(metric), "define a function", TypeError)
+    if metric is not None and metric.__name__ == "loss":
+        raise unexpected("a metric of another name", "loss", "that is the key of the loss itself")
 
 
 def fit_arguments(
@@ -172,6 +186,9 @@ def fit_arguments(
     count(threads if threads is not None else 1, "threads", 1)
     for callback in instance(Sequence, callbacks, "a list of callbacks such as [EarlyStopping()]"):
         keeping(CALLBACK, callback, "a callback such as EarlyStopping()")
+        for name in dir(callback):
+            if name.startswith("on_") and name not in CALLBACK.split():
+                raise unexpected(f"a callback's methods, {CALLBACK}", name, "nobody would call it")
     x, y, _ = rows_with_labels(x, y, batch_size)
     if validation_split:
         if not 0 < math.floor(len(x) * (1 - validation_split)) < len(x):
@@ -201,7 +218,7 @@ def batch(x: Any, dtype: Any) -> "Array":
         fix = "x / np.float32(255)" if x.dtype == np.uint8 or x.ndim > 2 else fix
         raise unexpected("numbers scaled to floats", x.dtype, fix, TypeError)
     if x.ndim < 2 or len(x) == 0:
-        fix = "x[np.newaxis] makes a row of one"
+        fix = "x[np.newaxis] makes a row of one, x[:, np.newaxis] rows of one number"
         raise unexpected("rows of data (N, ...)", f"shape {x.shape}", fix)
     return x.astype(dtype)
 
@@ -289,6 +306,8 @@ def classes_and_labels(scores: Any, labels: Any) -> tuple["Array", "Array"]:
     fix = "use metric=None in fit and evaluate where there are no classes to tell apart"
     if scores.ndim != 2 or scores.shape[1] < 2:
         raise unexpected("scores (N, C) of 2 or more classes", scores.shape, fix)
+    if np.isnan(scores.max()):  # argmax would call it the largest
+        raise unexpected("numbers as scores", "NaN", "look at the model that made them")
     if labels.ndim == 2 and labels.shape == scores.shape:
         if labels.min() < 0 or not math.isclose(labels.sum(), len(labels), rel_tol=1e-3):
             raise unexpected("labels in rows that sum to 1", "others", fix)

@@ -53,7 +53,7 @@ class Layer:
 
     def astype(self, dtype: Any) -> Self:
         """A copy in another precision, such as np.float64 for gradient checks."""
-        twin = copy.deepcopy(self)
+        dtype, twin = guards.floats(dtype), copy.deepcopy(self)
         for p in twin.parameters:
             p.move_into(np.zeros_like(p.value, dtype), np.zeros_like(p.value, dtype))
         return twin

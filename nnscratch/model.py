@@ -64,7 +64,8 @@ class Sequential(Chain):
         super().__init__(layers)
         advice.adopt(self)  # all parts are new, and each stands in one place; names for parameters
         self._theta, self._grad = one_vector(self.parameters)
-        advice.look_through(self)
+        # The model itself and those inside of others; a set, which no search for parameters enters.
+        self.all_layers = frozenset(advice.look_through(self))
         self.needs_dx = False
 
     @property
@@ -83,9 +84,10 @@ class Sequential(Chain):
     def forward(self, x: Array, training: bool = False) -> Array:
         """The outputs for a batch x (N, ...) of floats. ``training`` switches Dropout on."""
         x = guards.batch(x, self.theta.dtype)
-        if training != self.training:
-            for layer in advice.look_through(self):
-                layer.training = training
+        if training != self.training:  # seldom: a good time to look whether anything is new
+            self.all_layers = frozenset(advice.look_through(self))
+        for layer in self.all_layers:
+            layer.training = training
         y = super().forward(x)
         self.row_shape = x.shape[1:]  # for the summary
         return y
@@ -109,7 +111,7 @@ class Sequential(Chain):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Called last by copy and pickle. A deep copy has copied each array by itself: parameters
         are no longer views of theta, and are gathered again."""
-        self.__dict__.update(state)
+        self.__dict__.update(state, output_shape=None)
         if not any(np.may_share_memory(p.value, self.theta) for p in self.parameters):
             self._theta, self._grad = one_vector(self.parameters)
 

@@ -80,8 +80,8 @@ class Adam(Optimizer):
     2019).
     """
 
-    beta_1 = guards.number("beta_1", 0, 1, usual=0.9)
-    beta_2 = guards.number("beta_2", 0, 1, usual=0.999)
+    beta_1 = guards.number("beta_1", 0, 1, usual=0.9, once=True)
+    beta_2 = guards.number("beta_2", 0, 1, usual=0.999, once=True)
     epsilon = guards.number("epsilon", 1.2e-38, math.inf, usual=1e-7)  # no less fits a float32
 
     def __init__(

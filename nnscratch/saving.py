@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnscratch.advice import look_through
+from nnscratch.advice import finite, look_through
 from nnscratch.guards import unexpected
 from nnscratch.parameter import Array
 from nnscratch.writing import replacing
@@ -17,6 +17,7 @@ def save_weights(model: Any, path: str | os.PathLike[str]) -> None:
     """Write all parameters of a model to one ``.npz`` file, at once or not at all. ``~`` is the
     home folder. Errors: OSError where no file can be written."""
     look_through(model)  # what is not in theta would be missing
+    finite(model.theta, "theta")
     arrays: dict[str, Any] = dict(zip(names_in_file(model), model.get_weights(), strict=True))
     with replacing(os.path.expanduser(path)) as file:
         np.savez(file, **arrays)

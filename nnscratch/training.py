@@ -52,7 +52,7 @@ def train_epoch(
         score += metric(outputs, y) * len(x) if metric else math.nan
         for callback in callbacks:
             callback.on_batch_end(total / rows, score / rows)
-    rows = advice.some_rows(rows)
+    rows = advice.some_rows(rows, model)
     means = total / rows, score / rows  # without a metric there is one name, for the first
     return dict(zip(names(metric), means, strict=False))
 
@@ -64,7 +64,7 @@ def evaluate(
     """(loss, metric) of the model as it predicts, Dropout off; (loss,) without a metric."""
     x, y, batch_size = guards.rows_with_labels(x, y, batch_size)
     outputs = model.predict(x, batch_size)
-    value = advice.loss_of(loss, outputs, y)
+    value = advice.loss_of(loss, outputs, y, model, x)
     return (value, metric(outputs, y)) if metric else (value,)
 
 

@@ -22,6 +22,7 @@ from nnscratch import (
     ReLU,
     Sequential,
     Sigmoid,
+    Softmax,
     SoftmaxCrossEntropy,
     SparseCrossEntropy,
     check_model,
@@ -427,3 +428,74 @@ def test_objects_say_what_they_are():
     assert repr(Adam(model)).startswith("Adam(learning_rate=0.001, weight_decay=0, beta_1=0.9,")
     assert repr(model.summary()) == str(model.summary())
     assert len(repr(model.summary()).splitlines()) == 3
+
+
+# ---- What fresh eyes found ----
+
+
+def test_the_mode_is_the_forwards_whatever_was_set_by_hand(rng):
+    model = small(Dropout(0.5, rng=0))
+    x = np.ones((50, 4), np.float32)
+    model.forward(x, training=True)
+    for by_hand in (False, True):
+        model.training = model.layers[0].training = by_hand
+        assert (model.layers[0].forward(x) == 0).any() == by_hand
+        expected = x @ model.layers[1].W.value
+        assert model.forward(x) == pytest.approx(expected)
+        model.training = model.layers[0].training = by_hand
+        assert model.forward(x, training=True) != pytest.approx(expected)
+
+
+def test_a_numpy_true_stops_as_well():
+    class Enough(Callback):
+        def on_epoch_end(self, model, history):
+            return np.mean(history["loss"]) < 9
+
+    model = small()
+    history = fit(model, SoftmaxCrossEntropy(), Adam(model), X, Y, epochs=3, callbacks=[Enough()], verbose=0)
+    assert len(history["loss"]) == 1
+
+
+def test_a_parameter_in_a_loss_is_named():
+    class Tempered(SoftmaxCrossEntropy):
+        def __init__(self):
+            self.temperature = Parameter(np.ones(1))
+
+    model = small()
+    with pytest.raises(ValueError, match=r"got one of shape \(1,\) in Tempered\(\), where nobody trains it: move it"):
+        fit(model, Tempered(), Adam(model), X, Y, verbose=0)
+
+
+@pytest.mark.parametrize("last", [Softmax, Sigmoid])
+def test_a_softmax_of_a_softmax_is_warned_of(last):
+    model = Sequential([Dense(4, 3, rng=0), last()])
+    with pytest.warns(UserWarning, match=r"the model ends in S.*, and SoftmaxCrossEntropy\(\) takes another softmax"):
+        fit(model, SoftmaxCrossEntropy(), Adam(model), X, Y, verbose=0)
+
+
+def test_a_backward_after_a_copy_is_refused():
+    import copy
+
+    model = small()
+    dy = model.forward(X, training=True)
+    with pytest.raises(RuntimeError, match="expected backward after the forward of the same batch"):
+        copy.deepcopy(model).backward(dy)
+
+
+def test_a_layer_that_begins_with_its_first_batch_begins_with_a_batch_of_training():
+    class Whitening(ReLU):
+        scale = None
+
+        def forward(self, x):
+            if self.training and self.scale is None:
+                assert len(x) == 12
+                self.scale = 1 / x.std(axis=0)
+            return super().forward(x if self.scale is None else x * self.scale)
+
+        def backward(self, dy):
+            return super().backward(dy) if self.scale is None else super().backward(dy) * self.scale
+
+    model = Sequential([Dense(4, 4, rng=0), Whitening(), Dense(4, 3, rng=0)])
+    for _ in range(2):
+        fit(model, SoftmaxCrossEntropy(), Adam(model), X, Y, verbose=0)
+    assert np.isfinite(model.layers[1].scale).all()

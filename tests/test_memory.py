@@ -17,7 +17,6 @@ from nnscratch import (
     Parameter,
     ReLU,
     Sequential,
-    Sigmoid,
     SoftmaxCrossEntropy,
     check_layer,
     check_model,
@@ -56,7 +55,7 @@ class Tempered(Sequential):
 
 def network():
     return Sequential([Flatten(), Hoarder(), Chain([Dense(4, 4, rng=0), ReLU()]), Dropout(0.5, rng=0),
-                       Dense(4, 3, rng=1), Sigmoid()])  # fmt: skip
+                       Dense(4, 3, rng=1)])  # fmt: skip
 
 
 def size(model):

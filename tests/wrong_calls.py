@@ -10,6 +10,7 @@ import numpy as np
 from nnscratch import (
     SGD,
     Adam,
+    Callback,
     Chain,
     CrossEntropy,
     Dense,
@@ -104,6 +105,10 @@ class Squares(Loss):
 
     def backward(self):
         return 2 * self.difference / self.difference.size
+
+
+def loss(outputs, labels):
+    return 0.0
 
 
 def hopeless(outputs, labels):
@@ -666,6 +671,51 @@ CALLS = {
         "expected labels from 0 to 2, got -1 to 1: number the classes from 0",
     ),
     # the loop
+    "the scores of a model that diverged": (
+        lambda: accuracy(np.full((3, 3), np.nan), [0, 0, 0]),
+        ValueError,
+        "expected numbers as scores, got NaN: look at the model that made them",
+    ),
+    "a model of integers": (
+        lambda: model().astype(int),
+        TypeError,
+        "expected np.float32 or np.float64, got <class 'int'>: others are no weights",
+    ),
+    "another beta in the middle of a training": (
+        lambda: setattr(Adam(model()), "beta_1", 0.99),
+        AttributeError,
+        "expected beta_1 to stay as it is, got 0.99: build a new optimizer",
+    ),
+    "a callback as in Keras": (
+        lambda: train(callbacks=[type("Begin", (Callback,), {"on_epoch_begin": lambda self, epoch, logs: None})()]),
+        ValueError,
+        "on_epoch_end on_train_end, got on_epoch_begin: nobody would call it",
+    ),
+    "a metric that is called loss": (
+        lambda: train(metric=loss),
+        ValueError,
+        "expected a metric of another name, got loss: that is the key of the loss itself",
+    ),
+    "a layer as an attribute of the model": (
+        lambda: train_with(lambda m: setattr(m, "head", Dense(3, 2))),
+        ValueError,
+        "got more: some are attributes of the model: build a new Sequential of those that are to be trained",
+    ),
+    "saving what has diverged": (
+        lambda: (m := model(), m.theta.fill(np.nan), m.save_weights("never.npz")),
+        ValueError,
+        "theta: expected finite numbers, got nan in row 0: mend or leave out such rows",
+    ),
+    "larger_is_better as in Keras' mode": (
+        lambda: EarlyStopping("val_loss", larger_is_better="min"),
+        ValueError,
+        "expected larger_is_better to be True or False, got 'min': accuracies improve upwards",
+    ),
+    "numbers in a row for a model of one input": (
+        lambda: Sequential([Dense(1, 2)]).predict(np.linspace(0, 1, 10)),
+        ValueError,
+        "got shape (10,): x[np.newaxis] makes a row of one, x[:, np.newaxis] rows of one number",
+    ),
     "a generator that is used up": (
         lambda: (m := model(), gone := iter([]), train_epoch(m, SoftmaxCrossEntropy(), Adam(m), gone)),
         ValueError,
