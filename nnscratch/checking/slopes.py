@@ -7,7 +7,6 @@ import numpy as np
 
 from nnscratch.parameter import Array
 
-STEPS = (1e-3, 1e-4, 1e-5, 1e-6)  # the first over which the function is smooth is used
 ROUNDING = 16 * 2.0**-52  # relative error allowed to a sum of products in float64
 
 
@@ -27,25 +26,41 @@ class KinkError(Exception):
     """The function has no derivative here."""
 
 
-def slope(outputs: Callable[[], Array], flat: Array, i: int, dy: Array) -> tuple[float, float]:
-    """d sum(dy * outputs) / d flat[i], where outputs() depends on flat, and the rounding noise of
-    this slope.
+def steps(size: float) -> list[float]:
+    """From long to short, for numbers of that size: 1e-3, ..., 1e-6 where it is 1.
 
-    The same idea, made robust: the formula of fourth order, whose error shrinks with h⁴; one slope
-    for each output before they are summed; and of the steps h the first over which each output is
-    smooth.
+    Tiny numbers get tiny steps, too, and large ones long steps: but none so short that x + h, which
+    has 16 digits, loses more than half of those of h.
     """
-    here, y = flat[i], outputs()
-    for step in STEPS:
-        h, values = step * max(1.0, abs(here)), []
+    longest, shortest = 1e-3 * max(1, size), max(1e-6 * min(1, size or 1), 1e-8 * size)
+    return [longest / 10**k for k in range(30) if longest / 10**k > 0.9 * shortest]
+
+
+def slope(
+    outputs: Callable[[], Array], y: Array, x: Array, direction: Array, dy: Array
+) -> tuple[float, float]:
+    """d sum(dy * outputs) along a direction in x, and the rounding noise of this slope.
+
+    outputs() depends on x, which is moved and put back; y is what it gives here. The direction may
+    be a single entry, or all of x at once: then the slope is the sum of gradient * direction.
+
+    The same idea as above, made robust: the formula of fourth order, whose error shrinks with h⁴;
+    one slope for each output before they are summed; and of the steps h the first over which each
+    output is smooth. Errors: KinkError if there is none.
+    """
+    here = x.copy()
+    size = float(np.abs(here[direction != 0]).max(initial=0))
+    for h in steps(size):
+        values = []
         try:
             for k in (-2, -1, 1, 2):
-                flat[i] = here + k * h
-                values.append(outputs())
-        except ValueError:  # the step left the function's domain: a score below 0
-            continue
+                x[...] = here + k * h * direction
+                with np.errstate(all="ignore"):
+                    values.append(outputs())
+        except (ValueError, AssertionError, ArithmeticError):
+            continue  # the step left the function's domain: a score below 0
         finally:
-            flat[i] = here
+            x[...] = here
         far_left, left, right, far_right = values
         rounding = ROUNDING * np.max(np.abs([y, *values]), axis=0)
         # The second differences over 2h and over h stand 4 to 1 where the function is smooth, 2 to
@@ -57,5 +72,8 @@ def slope(outputs: Callable[[], Array], flat: Array, i: int, dy: Array) -> tuple
         if np.all(smooth & (np.abs(twist) <= 1e-4 * np.abs(rise) + 4 * rounding)):
             each = (8 * (right - left) - rise) / (12 * h)
             noise = np.abs(dy) * rounding / h
-            return float(np.sum(dy * each)), float(np.sum(noise[left != right]) + np.max(noise))
+            total = float(np.sum(dy * each))
+            noise = float(np.sum(noise[left != right]) + np.max(noise, initial=0))
+            if h >= 0.9e-6 * max(1, size) or noise <= 1e-3 * abs(total):
+                return total, noise
     raise KinkError

@@ -7,13 +7,15 @@ what they are now; ``before.txt`` has what those of version 0.2.0 were wrong abo
 
 import inspect
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from nnscratch import Layer, Loss, check_layer, check_loss
+from nnscratch import Dropout, Layer, Loss, check_layer, check_loss
 
 
 class Case(NamedTuple):
@@ -29,7 +31,7 @@ class Case(NamedTuple):
         for old, new in zip(self.edits[::2], self.edits[1::2], strict=True):
             assert old in source, f"{self.kind.__name__} no longer says {old}: bring {self.what!r} up to date"
             source = source.replace(old, new)
-        namespace = dict(vars(sys.modules[self.kind.__module__]))
+        namespace = NAMES | vars(sys.modules[self.kind.__module__])
         exec(compile(source, f"<{self.what}>", "exec"), namespace)
         return PLACES[self.kind].make(namespace[self.kind.__name__])
 
@@ -55,6 +57,7 @@ class Place(NamedTuple):
     keywords: dict[str, Any]
 
 
+NAMES = {"Dropout": Dropout, "as_strided": as_strided, "threading": threading}  # used by edits only
 PLACES: dict[type, Place] = {}
 RIGHT: list[Case] = []
 WRONG: list[Case] = []
