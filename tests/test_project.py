@@ -40,8 +40,8 @@ def test_importing_it_loads_nothing_but_numpy():
 def test_dependencies_point_one_way():
     order = ["guards", "parameter", "initializers", "writing", "saving", "layers", "activations", "advice", "metrics",
              "losses", "model", "optimizers", "callbacks", "blas", "training", "checking.report", "checking.slopes",
-             "checking.diagnosis", "checking.twins", "checking.gradients", "checking.promises", "checking.modes",
-             "checking.losses", "checking.checks", "checking"]  # fmt: skip
+             "checking.diagnosis", "checking.twins", "checking.gradients", "checking.promises", "checking.batches",
+             "checking.modes", "checking.losses", "checking.checks", "checking"]  # fmt: skip
     for i, module in enumerate(order):
         path = PACKAGE / f"{module.replace('.', '/')}.py"
         for name in imports(path if path.exists() else PACKAGE / module / "__init__.py"):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+import nnscratch.checking.batches as batches
 import nnscratch.checking.losses as losses
 import nnscratch.checking.modes as modes
 import nnscratch.checking.promises as promises
@@ -93,18 +94,17 @@ def _check_layer(
     report = check_gradients(subject, x, names, rng).expect_right()
     dy = rng.standard_normal(subject.outputs(x).shape)
     drew = used.drew()
-    said = [f"{promises.CALLS - 1} other calls before change nothing"]
-    said = [] if meant.carries_state else said
-    said += [promises.check_ties(subject, x, rng)]
+    said = [batches.check_ties(subject, x, rng)]
     promises.check_frozen(used.twin().subject, x, dy, meant.frozen)
     twice = np.concatenate([x, x])
-    promises.check_slopes(subject, twice, names, rng, "in a batch that has each row twice")
+    said += [batches.check_slopes(subject, twice, names, rng, "where each row stands twice")]
     if not meant.carries_state:
         alike = not (drew or meant.mixes_rows)
-        said += promises.check_batches(used, x, dy, meant, alike)
+        said += batches.check_batches(used, x, dy, alike)
         said += [
+            f"{promises.CALLS - 1} other calls before change nothing",
             modes.check_rows(used.twin(), x, dy, meant),
-            promises.check_float32(small.twin(), used.twin(), x, dy, rng),
+            batches.check_float32(small.twin(), used.twin(), x, dy, rng),
         ]
     said += modes.check_prediction(used.twin(), x, meant)
     modes.predict(small.twin(), x.astype(np.float32))  # stays float32
@@ -128,8 +128,11 @@ def check_loss(
     twin = fresh.twin()
     losses.check_calls(fresh.twin(), x, labels)
     report = check_gradients(losses.subject_of(twin, labels), x, ["doutputs"], rng).expect_right()
-    said = losses.check_rows(twin, x, labels, rng, mixes_rows)
-    said += [losses.check_float32(twin, x, labels), losses.check_stale(fresh.subject, x)]
+    said = [
+        losses.check_rows(twin, x, labels, rng, mixes_rows),
+        losses.check_float32(twin, x, labels),
+        losses.check_stale(fresh.subject),
+    ]
     return report._replace(note="also right: " + ";\n".join(filter(None, said)))
 
 

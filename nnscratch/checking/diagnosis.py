@@ -61,5 +61,14 @@ def constant(factor: float, shape: tuple[int, ...]) -> str:
             mean = "the mean over the batch is taken in the loss, once, and nowhere else"
             return f"N = {n} times too {direction}: {mean}"
         if whole in rest:
-            return f"C = {whole} times too {direction}: that is the number of columns, not of rows"
+            where = ("forward", "backward") if direction == "large" else ("backward", "forward")
+            return (
+                f"C = {whole} times too {direction}, the number of columns: is their mean taken in "
+                f"{where[0]}, and not in {where[1]}?"
+            )
+    for c in rest - {n}:
+        if np.isclose(factor, n / c, rtol=1e-5):
+            return (
+                f"divided by C = {c}, the number of columns, where N = {n}, that of rows, is meant"
+            )
     return f"{factor:.9g} times the slope, everywhere: a factor is missing or too much"

@@ -7,13 +7,10 @@ from typing import Any
 import numpy as np
 
 from nnscratch.checking.diagnosis import diagnose
-from nnscratch.checking.report import TOLERANCE, GradientError, Report, Row
+from nnscratch.checking.report import DIRECTIONS, SMALL, TOLERANCE, GradientError, Report, Row
 from nnscratch.checking.slopes import KinkError, slope
 from nnscratch.checking.twins import Twin
 from nnscratch.parameter import Array, Parameter
-
-SMALL = 100  # entries: of a larger array, random directions are checked, and single entries
-DIRECTIONS = 3  # only to name the culprit
 
 
 class Subject:

@@ -1,13 +1,15 @@
 """What a loss promises besides the right gradient; ``check_loss`` asks for all of it."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nnscratch.checking.batches import MANY, at_other_rows
 from nnscratch.checking.gradients import Subject, check_gradients
-from nnscratch.checking.promises import CALLS, MANY, at_other_rows, same
-from nnscratch.checking.report import GradientError
+from nnscratch.checking.promises import CALLS, same
+from nnscratch.checking.report import GradientError, Report
 from nnscratch.checking.twins import Twin
 from nnscratch.losses import Loss
 from nnscratch.parameter import Array
@@ -85,36 +87,40 @@ def check_calls(new: Twin, outputs: Array, labels: ArrayLike) -> None:
 
 def check_rows(
     twin: Twin, outputs: Array, labels: ArrayLike, rng: np.random.Generator, mixes_rows: bool
-) -> list[str]:
+) -> str:
     """Other numbers of rows: the mean stays the same, and the gradient is right at each of them."""
     n, loss, labels = len(outputs), twin.subject, np.asarray(labels)
     if labels.shape[:1] != (n,):
-        return ["not tested: other numbers of rows, as there is not one label a row"]
+        return "not tested: other numbers of rows, as there is not one label a row"
     value, gradient = results(twin.rewind(), outputs, labels)
     steepest = int(np.abs(gradient).reshape(n, -1).max(axis=1).argmax())
-    sizes = (1, 2 * n, (MANY // n + 1) * n)
-    for rows in ([steepest], *(np.arange(k) % n for k in sizes[1:])):
-        if len(rows) > 1:
-            other = at_other_rows(
-                loss, len(rows), lambda rows=rows: loss_alone(loss, outputs[rows], labels[rows])
-            )
-            expect(
-                mixes_rows or same(np.asarray(other), np.asarray(value)), loss,
-                f"a batch that has each row {len(rows) // n} times to have the same loss",
-                f"{float(other / (value or 1)):.9g} times it",
-                "take the mean over the rows, of which there may be any number (mixes_rows=True, "
-                "if another sum is meant)",
-            )  # fmt: skip
-        if len(rows) > 1 or not mixes_rows:
-            name = f"doutputs at {len(rows)} rows"
-            subject = subject_of(twin, labels[rows])
-            at_other_rows(
-                loss, len(rows),
-                lambda subject=subject, rows=rows, name=name: check_gradients(
-                    subject, outputs[rows], [name], rng
-                ).expect_right(),
-            )  # fmt: skip
-    return [f"batches of 1, {sizes[1]} and {sizes[2]} rows" + ("" if mixes_rows else " agree")]
+    twice, many = np.arange(2 * n) % n, np.arange((MANY // n + 1) * n) % n
+    for rows in (twice, many):
+        other = at_other_rows(loss, len(rows), partial(loss_of_rows, twin, outputs, labels, rows))
+        often = "twice" if rows is twice else f"{len(rows) // n} times"
+        expect(
+            mixes_rows or same(np.asarray(other), np.asarray(value)), loss,
+            f"a batch that has each row {often} to have the same loss",
+            f"{float(other / (value or 1)):.9g} times it",
+            "take the mean over the rows, of which there may be any number (mixes_rows=True, if "
+            "another sum is meant)",
+        )  # fmt: skip
+    for rows in (twice, many) if mixes_rows else (np.array([steepest]), twice, many):
+        check = partial(gradient_of_rows, twin, outputs, labels, rows, rng)
+        at_other_rows(loss, len(rows), check).expect_right()
+    alone = "" if mixes_rows else "1, "
+    return f"batches of {alone}{len(twice)} and {len(many)} rows" + (" agree" if alone else "")
+
+
+def loss_of_rows(twin: Twin, outputs: Array, labels: Any, rows: Any) -> Any:
+    return loss_alone(twin.rewind(), outputs[rows], labels[rows])
+
+
+def gradient_of_rows(
+    twin: Twin, outputs: Array, labels: Any, rows: Any, rng: np.random.Generator
+) -> Report:
+    name = f"doutputs, {len(rows)} rows"
+    return check_gradients(subject_of(twin, labels[rows]), outputs[rows], [name], rng)
 
 
 def check_float32(twin: Twin, outputs: Array, labels: ArrayLike) -> str:
@@ -135,7 +141,7 @@ def check_float32(twin: Twin, outputs: Array, labels: ArrayLike) -> str:
     return "float32 stays float32 and has float64's values"
 
 
-def check_stale(loss: Loss, outputs: Array) -> str:
+def check_stale(loss: Loss) -> str:
     """A backward without a forward is refused, in whatever way."""
     try:
         got: Any = loss.backward()

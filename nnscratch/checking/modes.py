@@ -3,17 +3,12 @@
 ``check_layer`` asks for these promises last. Each function returns in words what it has seen.
 """
 
+from functools import partial
+
 import numpy as np
 
-from nnscratch.checking.promises import (
-    MANY,
-    Meant,
-    at_other_rows,
-    expect,
-    forward_alone,
-    results,
-    same,
-)
+from nnscratch.checking.batches import MANY, at_other_rows
+from nnscratch.checking.promises import Meant, expect, forward_alone, results, same
 from nnscratch.checking.twins import Twin, set_mode
 from nnscratch.layers import find
 from nnscratch.parameter import Array, Parameter
@@ -54,7 +49,7 @@ def check_prediction(twin: Twin, x: Array, meant: Meant) -> list[str]:
     batches = [(x[:1], y[:1]), (x[-1:], y[-1:]), (tiled(x, MANY + 1), tiled(y, MANY + 1))]
     comparable = not (meant.mixes_rows or meant.draws_in_prediction or meant.carries_state)
     for rows, expected in batches:
-        got = at_other_rows(layer, len(rows), lambda rows=rows: predict(twin, rows))
+        got = at_other_rows(layer, len(rows), partial(predict, twin, rows))
         what = f"a batch of {len(rows)} to have y of shape {expected.shape} in prediction"
         fix = "squeeze() would take the axis of a single row away; keep the axis of the rows"
         expect(meant.mixes_rows or got.shape == expected.shape, layer, what, str(got.shape), fix)
