@@ -67,7 +67,7 @@ def constant(factor: float, shape: tuple[int, ...]) -> str:
                 f"{where[0]}, and not in {where[1]}?"
             )
     for c in rest - {n}:
-        if np.isclose(factor, n / c, rtol=1e-5):
+        if n not in (2 * c, c / 2) and np.isclose(factor, n / c, rtol=1e-5):
             return (
                 f"divided by C = {c}, the number of columns, where N = {n}, that of rows, is meant"
             )

@@ -87,13 +87,13 @@ def names_of_gradients(layer: Layer) -> list[str]:
     return [f"d{place}" for place, _ in find(Parameter, layer)]
 
 
-def same(one: Array, other: Array, tolerance: float = 1e-9) -> bool:
+def same(one: Array, other: Array, tolerance: float = 1e-9, rounding: float = 0) -> bool:
     """Equal but for rounding, compared with the largest number."""
     if one.shape != other.shape:
         return False
     if np.array_equal(one, other, equal_nan=True):
         return True
-    return bool(np.abs(one - other).max() <= tolerance * np.abs(other).max())
+    return bool(np.abs(one - other).max() <= tolerance * np.abs(other).max() + rounding)
 
 
 # ---- Before anything is compared ----------------------------------------------------------------
@@ -154,14 +154,13 @@ def check_calls(new: Twin, used: Twin, x: Array, values: list[Array], meant: Mea
             "outputs"
         )
     dy = np.cos(np.arange(1.0, y.size + 1)).reshape(y.shape)
-    if meant.carries_state:
-        results(used.rewind(), x[::-1], dy)
-        return
-    for _ in range(CALLS - 1):
+    for _ in range(1 if meant.carries_state else CALLS - 1):
         results(used.rewind(), x[::-1], dy[::-1])
     for twin in (new, used):
         for p, value in zip(twin.subject.parameters, values, strict=True):
             p.value = value
+    if meant.carries_state:
+        return
     first, then = results(new.rewind(), x, dy), results(used.rewind(), x, dy)
     for name, a, b in zip(["y", "dx", *names_of_gradients(layer)], first, then, strict=True):
         expect(

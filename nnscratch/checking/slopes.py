@@ -8,6 +8,7 @@ import numpy as np
 from nnscratch.parameter import Array
 
 ROUNDING = 16 * 2.0**-52  # relative error allowed to a sum of products in float64
+SMALLEST = 16 * np.finfo(np.float64).tiny  # below, numbers have fewer digits
 
 
 def plain_slope(f: Callable[[Array], float], x: Array, i: int, h: float = 1e-5) -> float:
@@ -27,13 +28,13 @@ class KinkError(Exception):
 
 
 def steps(size: float) -> list[float]:
-    """From long to short, for numbers of that size: 1e-3, ..., 1e-6 where it is 1.
-
-    Tiny numbers get tiny steps, too, and large ones long steps: but none so short that x + h, which
-    has 16 digits, loses more than half of those of h.
-    """
-    longest, shortest = 1e-3 * max(1, size), max(1e-6 * min(1, size or 1), 1e-8 * size)
-    return [longest / 10**k for k in range(30) if longest / 10**k > 0.9 * shortest]
+    """What to try, for numbers of that size: 1e-3 to 1e-6 where it is 1, longer ones where numbers
+    are larger, very short ones first where they are tiny; in need down to 1e-8, at which x + h,
+    which has 16 digits, holds only 8 of those of h."""
+    longest, shortest = 1e-3 * max(1, size), 1e-8 * max(1, size)
+    falling = [longest / 10**k for k in range(6)]
+    tiny = [1e-3 * size / 10**k for k in range(4)] if 0 < size < 1e-4 else []
+    return tiny + [h for h in falling if h > 0.9 * shortest]
 
 
 def slope(
@@ -62,7 +63,7 @@ def slope(
         finally:
             x[...] = here
         far_left, left, right, far_right = values
-        rounding = ROUNDING * np.max(np.abs([y, *values]), axis=0)
+        rounding = ROUNDING * np.max(np.abs([y, *values]), axis=0) + SMALLEST
         # The second differences over 2h and over h stand 4 to 1 where the function is smooth, 2 to
         # 1 on a kink. The first ones stand 2 to 1, but not on a jump, or where it bends within h.
         rise = far_right - far_left
@@ -74,6 +75,7 @@ def slope(
             noise = np.abs(dy) * rounding / h
             total = float(np.sum(dy * each))
             noise = float(np.sum(noise[left != right]) + np.max(noise, initial=0))
-            if h >= 0.9e-6 * max(1, size) or noise <= 1e-3 * abs(total):
+            usual = h >= 0.9e-6 * max(1, size)  # shorter steps must be worth it
+            if usual or noise <= max(1e-6 * abs(total), 1e-9 * np.abs(dy).max()):
                 return total, noise
     raise KinkError

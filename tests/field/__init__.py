@@ -1,15 +1,17 @@
 """A field test for the checks: layers and losses as people write them, right ones, and wrong ones.
 
 Each file has right layers of some kind and, below each, mistakes: what its source says, and what somebody typed
-instead. ``variant`` does the same with changes that are no mistakes. All of it was written before the checks were made
-what they are now; ``before.txt`` has what those of version 0.2.0 were wrong about.
+instead. ``variant`` does the same with changes that are no mistakes. All but ``unseen`` was written
+before the checks were made what they are now; ``before.txt`` has what those of version 0.2.0 were wrong about.
 """
 
+import importlib
 import inspect
 import sys
 import threading
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,6 +85,11 @@ def wrong(kind, what, *edits):
     WRONG.append(Case(what, kind, edits))
 
 
+def before():
+    """What the checks of 0.2.0 were wrong about, by name."""
+    return {line.strip() for line in Path(__file__).with_name("before.txt").read_text(encoding="utf-8").splitlines()}
+
+
 def verdict(case):
     """What the check says: "passed", "caught", or the name of an error that says nothing of what is wrong."""
     try:
@@ -92,3 +99,8 @@ def verdict(case):
     except Exception as error:
         return type(error).__name__
     return "passed"
+
+
+FILES = ("activations", "dense", "norms", "images", "sequences", "blocks", "losses", "unseen")
+for name in FILES:  # each adds to the tables above
+    importlib.import_module(f"{__name__}.{name}")
