@@ -1,11 +1,13 @@
 """The checks themselves: right gradients pass, wrong ones do not, and the report says which."""
 
 import re
+import threading
 
 import numpy as np
 import pytest
 
 from nnscratch import (
+    Chain,
     CrossEntropy,
     Dense,
     Dropout,
@@ -24,6 +26,8 @@ from nnscratch import (
     check_loss,
     check_model,
 )
+from nnscratch.checking.promises import at_the_start
+from nnscratch.checking.twins import Twin
 
 
 class Tanh(Layer):
@@ -664,3 +668,98 @@ def test_a_factor_of_two_in_two_rows_is_not_called_n(rng):
     twice = wrong_layer(Tanh, lambda self, x: self.__dict__.update(x=x) or x**2, lambda self, dy: dy * self.x)
     with pytest.raises(GradientError, match=r"dx: 0\.5 times the slope, everywhere"):
         check_layer(twice(), rng.standard_normal((2, 4)))
+
+
+# ---- what the check's copies are like, and what has to be said ----
+
+
+def test_a_batch_that_was_seen_before_is_not_copied_over_and_over(rng):
+    layer = Tanh()
+    layer.forward(rng.standard_normal((1000, 50)))
+    twin, seen, _ = at_the_start(layer, rng.standard_normal((3, 50)))
+    assert seen
+    assert twin.subject.y.shape == (3, 50)
+    assert layer.y.shape == (1000, 50)
+
+
+def test_a_twin_draws_the_same_again_and_shares_what_cannot_be_copied():
+    layer = Dropout(0.5, rng=0)
+    layer.lock, layer.modules, layer.old = threading.Lock(), [np], np.random.RandomState(3)
+    twin = Twin(layer)
+    first = twin.rewind().rng.random(), twin.subject.old.random_sample()
+    assert twin.drew()
+    assert (twin.rewind().rng.random(), twin.subject.old.random_sample()) == first
+    assert twin.subject.lock is layer.lock
+    assert twin.subject.modules == [np]
+    assert twin.subject.modules is not layer.modules
+    assert layer.rng.random() == first[0]
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.5])
+def test_dropout_is_never_refused(rate, rng):
+    for seed in range(20):
+        check_layer(Dropout(rate, rng=seed), rng.standard_normal((5, 4)), rng=seed)
+
+
+def test_what_is_not_trained_is_named(rng):
+    class Untrained(Layer):
+        def __init__(self):
+            self.W, self.counts = np.ones((4, 3)), np.arange(3)
+
+        def forward(self, x):
+            return x @ self.W.astype(x.dtype)
+
+        def backward(self, dy):
+            return dy @ self.W.T.astype(dy.dtype)
+
+    assert str(check_layer(Untrained(), rng.standard_normal((5, 4)))).endswith("\nnot trained: W (4, 3)")
+    assert "not trained" not in str(check_layer(Dense(4, 3, rng=0), rng.standard_normal((5, 4))))
+
+
+def test_what_was_not_tested_is_said(rng):
+    x = rng.standard_normal((5, 4))
+    assert "\nthe mean over 400 draws is the prediction" in str(check_layer(Dropout(0.5, rng=0), x))
+    block = Chain([Dense(4, 4, rng=0), Dropout(0.5, rng=0), ReLU()])
+    assert "\nnot tested: that the draws keep the mean, as y is not linear in x" in str(check_layer(block, x))
+    report = check_layer(Dense(4, 30, rng=0), x)
+    assert "(more than 100: all at once, along 3 random directions)" in str(report)
+
+
+def test_what_is_frozen_has_to_be_there(rng):
+    with pytest.raises(ValueError, match=r"frozen: expected places of parameters \(W, b\), got 'V'"):
+        check_layer(Dense(4, 3, rng=0), rng.standard_normal((5, 4)), frozen=["V"])
+
+
+@pytest.mark.parametrize(
+    ("n", "columns", "factor", "words"),
+    [
+        (6, 4, lambda d: 6 * d, "N = 6 times too large: the mean over the batch is taken"),
+        (
+            6,
+            4,
+            lambda d: 4 * d,
+            "C = 4 times too large, the number of columns: is their mean taken in forward, and not",
+        ),
+        (6, 4, lambda d: d * 6 / 4, "divided by C = 4, the number of columns, where N = 6, that of rows, is meant"),
+        (4, 4, lambda d: 4 * d, "4 times too large, which is N, and the number of columns as well"),
+        (4, 4, lambda d: d * len(d) / d.shape[1], "doutputs, 1 rows|doutputs, 8 rows"),
+    ],
+)
+def test_a_factor_is_not_called_n_where_it_is_something_else(n, columns, factor, words, rng):
+    with pytest.raises(GradientError, match=words):
+        check_loss(wrong_loss(factor), rng.standard_normal((n, columns)), rng.integers(0, columns, n))
+
+
+def test_one_wrong_weight_among_two_thousand_is_named(rng):
+    def one(layer, dx, dy):
+        layer.W.grad[17, 23] *= 1.001
+        return dx
+
+    with pytest.raises(GradientError, match=r"dW\[17, 23\]: backward says"):
+        check_layer(after(one)(50, 40, rng=0), rng.standard_normal((3, 50)))
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e6])
+@pytest.mark.parametrize("layer", [Dense(4, 3, rng=0), ReLU(), Sigmoid(), Softmax(), Tanh(), Normalized()], ids=repr)
+def test_inputs_of_any_size(layer, size, rng):
+    assert check_layer(layer, size * rng.standard_normal((5, 4))).largest_error < 1e-7

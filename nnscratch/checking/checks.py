@@ -26,10 +26,10 @@ from nnscratch.checking.promises import Meant, backward_alone, forward_alone, na
 from nnscratch.checking.report import Report
 from nnscratch.checking.twins import Twin, in_precision
 from nnscratch.initializers import Rng
-from nnscratch.layers import Layer
+from nnscratch.layers import Layer, find
 from nnscratch.losses import Loss
 from nnscratch.model import Sequential
-from nnscratch.parameter import Array
+from nnscratch.parameter import Array, Parameter
 
 
 def check_layer(
@@ -70,36 +70,45 @@ def _check_layer(
     it has seen a batch before, so that a stale backward cannot be asked for."""
     fresh = small.twin()
     in_precision(np.float64, fresh.subject)
-    layer, places = fresh.subject, names_of_gradients(fresh.subject)
-    for place, p in zip(places, layer.parameters, strict=True):
-        p.name = place[1:]
-    for place in meant.frozen:
-        known = ", ".join(place[1:] for place in places)
-        if f"d{place}" not in places:
-            raise ValueError(f"frozen: expected places of parameters ({known}), got {place!r}")
+    layer, places = fresh.subject, named_parameters(fresh.subject, meant.frozen)
     # Gains of 1 and biases of 0 hide mistakes. Rounded, as float32 has to hold these numbers, too.
     values = [
         (p.value + 0.1 * rng.standard_normal(p.value.shape)).astype(np.float32)
         for p in layer.parameters
     ]
-    new, used = fresh.twin(), fresh.twin()
-    promises.check_calls(new, used, x, values, meant)
+    used = fresh.twin()
+    promises.check_calls(fresh.twin(), used, x, values, meant)
     for p, q, value in zip(layer.parameters, small.subject.parameters, values, strict=True):
         p.value = q.value = value
     subject = Subject(
         used, forward_alone, lambda layer, dy: [backward_alone(layer, dy) / dx_factor],
         lambda layer: layer.parameters, meant.carries_state,
     )  # fmt: skip
-    names = ["dx", *["" if place[1:] in meant.frozen else place for place in places]]
+    names = ["dx", *["" if place in meant.frozen else f"d{place}" for place in places]]
     report = check_gradients(subject, x, names, rng).expect_right()
-    dy = rng.standard_normal(subject.outputs(x).shape)
-    drew = used.drew()
-    said = [batches.check_ties(subject, x, rng)]
+    twice, where = np.concatenate([x, x]), "where each row stands twice"
+    said = [
+        batches.check_ties(subject, x, rng),
+        batches.check_slopes(subject, twice, names, rng, where),
+        *_check_promises(fresh, used, small, x, rng, meant),
+    ]
+    if not used_up:
+        dy = rng.standard_normal(subject.outputs(x).shape)
+        said.append(promises.check_stale(layer, used, x, dy))
+    return report, said
+
+
+def _check_promises(
+    fresh: Twin, used: Twin, small: Twin, x: Array, rng: np.random.Generator, meant: Meant
+) -> list[str]:
+    """All but right gradients, of three copies: one that was never called, one that was, and one in
+    float32."""
+    y = forward_alone(used.rewind(), x)
+    alike = not (used.drew() or meant.mixes_rows)
+    dy = rng.standard_normal(y.shape)
     promises.check_frozen(used.twin().subject, x, dy, meant.frozen)
-    twice = np.concatenate([x, x])
-    said += [batches.check_slopes(subject, twice, names, rng, "where each row stands twice")]
+    said = []
     if not meant.carries_state:
-        alike = not (drew or meant.mixes_rows)
         said += batches.check_batches(used, x, dy, alike)
         said += [
             f"{promises.CALLS - 1} other calls before change nothing",
@@ -108,10 +117,21 @@ def _check_layer(
         ]
     said += modes.check_prediction(used.twin(), x, meant)
     modes.predict(small.twin(), x.astype(np.float32))  # stays float32
-    said += [modes.check_modes(fresh.twin(), x, meant)]
-    if not used_up:
-        said += [promises.check_stale(fresh.subject, used, x, dy)]
-    return report, said
+    return [*said, modes.check_modes(fresh.twin(), x, meant)]
+
+
+def named_parameters(layer: Layer, frozen: Sequence[str]) -> list[str]:
+    """The places of all parameters, which become their names; those that are frozen are among
+    them."""
+    found = find(Parameter, layer)
+    for place, p in found:
+        p.name = place
+    places = [place for place, _ in found]
+    for place in frozen:
+        if place not in places:
+            known = ", ".join(places) or "there are none"
+            raise ValueError(f"frozen: expected places of parameters ({known}), got {place!r}")
+    return places
 
 
 def check_loss(
