@@ -4,6 +4,7 @@ import copy
 import gc
 import types
 from collections.abc import Iterator
+from random import Random
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from nnscratch.layers import Layer, find
 from nnscratch.model import Sequential
 from nnscratch.parameter import Array, Parameter, one_vector
 
+GENERATORS = (np.random.BitGenerator, Random)  # the former is what draws in each of NumPy's
 ATOMS = (type, str, types.ModuleType, types.FunctionType, types.GeneratorType, types.FrameType)
 PLAIN = (*ATOMS[:2], types.FunctionType, Layer, Parameter, np.ndarray, dict, list, tuple, set)
 
@@ -28,19 +30,25 @@ class Twin:
             id(part): part for part in reachable(original) if not can_be_copied(part)
         }
         self.subject = copy.deepcopy(original, memo)
-        self.generators = [each for each in memo.values() if hasattr(each, "random_raw")]
-        self.start = [generator.state for generator in self.generators]
+        self.generators = [each for each in memo.values() if isinstance(each, GENERATORS)]
+        self.start = self.states()
+
+    def states(self) -> list[Any]:
+        """Where each generator stands."""
+        return [g.getstate() if isinstance(g, Random) else g.state for g in self.generators]
 
     def rewind(self) -> Any:
         """The subject, about to draw the same numbers as ever."""
         for generator, state in zip(self.generators, self.start, strict=True):
-            generator.state = state
+            if isinstance(generator, Random):
+                generator.setstate(state)
+            else:
+                generator.state = state
         return self.subject
 
     def drew(self) -> bool:
         """Has anything been drawn since?"""
-        now = [generator.state for generator in self.generators]
-        return repr(now) != repr(self.start)
+        return repr(self.states()) != repr(self.start)
 
     def twin(self) -> Self:
         """Another copy, in the state that this one is in."""

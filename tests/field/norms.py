@@ -116,9 +116,8 @@ wrong(BatchNorm, "the running mean is subtracted while training", "self.normal =
       "self.normal = (x - self.mean.astype(x.dtype))")  # fmt: skip
 wrong(BatchNorm, "prediction without the epsilon and the root", "self.scale = 1 / np.sqrt(var + 1e-5)",
       "self.scale = 1 / np.sqrt(var + 1e-5) if self.training else 1 / (var + 1e-5)")  # fmt: skip
-wrong(BatchNorm, "updated in prediction",
-      "        if self.training:\n            mean, var = x.mean(axis=0), x.var(axis=0)",
-      "        if self.training:\n            mean, var = x.mean(axis=0), x.var(axis=0)\n        if True:")  # fmt: skip
+wrong(BatchNorm, "updated in prediction", "        if self.training:\n",
+      "        self.mean = 0.9 * self.mean + 0.1 * x.mean(axis=0)\n        if self.training:\n")  # fmt: skip
 wrong(BatchNorm, "gain and shift left out in prediction",
       "return self.gain.value * self.normal + self.shift.value",
       "return self.gain.value * self.normal + self.shift.value if self.training else self.normal")  # fmt: skip
