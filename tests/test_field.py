@@ -19,7 +19,8 @@ def test_wrong(case):
 
 @pytest.mark.parametrize("case", RIGHT, ids=str)
 def test_right(case):
-    case.check()
+    if verdict(case) != "passed":
+        case.check()  # says why
 
 
 def test_no_case_stands_twice_and_those_of_before_are_still_there():

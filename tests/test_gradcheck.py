@@ -763,3 +763,22 @@ def test_one_wrong_weight_among_two_thousand_is_named(rng):
 @pytest.mark.parametrize("layer", [Dense(4, 3, rng=0), ReLU(), Sigmoid(), Softmax(), Tanh(), Normalized()], ids=repr)
 def test_inputs_of_any_size(layer, size, rng):
     assert check_layer(layer, size * rng.standard_normal((5, 4))).largest_error < 1e-7
+
+
+def test_rows_that_stand_twice_are_checked_in_layers_that_draw_too(rng):
+    class Noisy(Layer):
+        def __init__(self):
+            self.gain, self.rng = Parameter(np.ones(4)), np.random.default_rng(0)
+
+        def forward(self, x):
+            self.x = x
+            noise = self.rng.standard_normal(x.shape).astype(x.dtype) if self.training else 0
+            return x * self.gain.value + noise
+
+        def backward(self, dy):
+            _, first = np.unique(self.x[:, 0], return_index=True)  # each row once
+            self.gain.grad = (dy * self.x)[first].sum(axis=0)
+            return dy * self.gain.value
+
+    with pytest.raises(GradientError, match="expected dgain to be the slope where each row stands twice, got another"):
+        check_layer(Noisy(), rng.standard_normal((5, 4)))

@@ -5,6 +5,7 @@ instead. ``variant`` does the same with changes that are no mistakes. All but ``
 before the checks were made what they are now; ``before.txt`` has what those of version 0.2.0 were wrong about.
 """
 
+import functools
 import importlib
 import inspect
 import sys
@@ -90,6 +91,7 @@ def before():
     return {line.strip() for line in Path(__file__).with_name("before.txt").read_text(encoding="utf-8").splitlines()}
 
 
+@functools.cache
 def verdict(case):
     """What the check says: "passed", "caught", or the name of an error that says nothing of what is wrong."""
     try:
