@@ -1,4 +1,4 @@
-"""Kinds that the checks had not met: written when they were done, and not used to improve them."""
+"""Kinds that the checks had not met: written later, and nothing in the checks was changed because of them."""
 
 import numpy as np
 
