@@ -24,11 +24,9 @@ _first: Any = None
 
 
 @contextmanager
-def blas_threads(
-    model: Any, x: Array, batch_size: int, threads: int | None, verbose: int
-) -> Iterator[None]:
-    """While the block runs: ``threads`` threads; if None, one where the products of a batch are
-    small, else as many as ever. x is some of the data.
+def blas_threads(multiplications: int, threads: int | None, verbose: int) -> Iterator[None]:
+    """While the block runs: ``threads`` threads; if None, one where the largest product has so few
+    multiplications that it is faster on one, else as many as ever.
 
     This is the work of threadpoolctl; where it is not installed nothing is changed. ``verbose``
     says what was changed. Errors: ImportError for a number of threads without threadpoolctl.
@@ -43,7 +41,7 @@ def blas_threads(
             ) from error
         yield
         return
-    if threads is None and int(batch_size) * largest_product(model, x[:1]) >= WORTH_THREADS:
+    if threads is None and multiplications >= WORTH_THREADS:
         yield
         return
     controller, wanted = ThreadpoolController(), threads or 1
@@ -64,17 +62,18 @@ def blas_threads(
                 _first.restore_original_limits()
 
 
-def largest_product(model: Any, x: Array) -> int:
-    """The multiplications for one row x (1, ...) in the largest product of any layer.
+def largest_product(model: Any, x: Array, batch_size: int) -> int:
+    """The multiplications in the largest product of any layer, for a batch of such rows as x has.
 
     Each of a layer's weights takes part once for every row of its output: in y (1, n_out) that is
     one, in the y (1, height, width, filters) of a convolution height * width, in the y (1, length,
     n_out) of an attention layer its length.
     """
-    largest, before = 0, memory.before(layer for _, layer in find(Layer, model.layers))
+    x, largest = x[:1], 0
+    before = memory.before(layer for _, layer in find(Layer, model.layers))
     for layer in model.layers:
         x = layer.forward(x)
         weights = max((p.value.size for p in layer.parameters), default=0)
         largest = max(largest, weights * x[..., 0].size)
     memory.restore(model, before)
-    return largest
+    return int(batch_size) * largest

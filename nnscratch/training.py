@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nnscratch import advice, guards
-from nnscratch.blas import blas_threads
+from nnscratch.blas import blas_threads, largest_product
 from nnscratch.callbacks import Callback, History, Session
 from nnscratch.initializers import Rng
 from nnscratch.losses import Loss
@@ -101,7 +101,8 @@ def fit(
     rng = np.random.default_rng(rng)
     history: History = {name: [] for name in names(metric, held_out is not None)}
     session = Session(model, callbacks, history, epochs, batch_size, verbose, x_train, y_train)
-    with blas_threads(model, x_train, batch_size, threads, verbose), session:
+    largest = largest_product(model, x_train, batch_size)
+    with blas_threads(largest, threads, verbose), session:
         for _ in range(epochs):
             epoch = batches(x_train, y_train, batch_size, shuffle=shuffle, rng=rng)
             result = train_epoch(model, loss, optimizer, epoch, callbacks=callbacks, metric=metric)

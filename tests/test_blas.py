@@ -1,7 +1,6 @@
 """How many BLAS threads a training uses, and that it puts things back."""
 
 import sys
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,27 +22,22 @@ def _two_threads():
         yield
 
 
-def of_size(n):
-    """A model whose largest product with one row has n multiplications."""
-    return SimpleNamespace(layers=[Dense(n, 1)])
-
-
 @pytest.mark.parametrize(
     ("multiplications", "threads", "expected"),
     [(WORTH_THREADS - 1, None, 1), (WORTH_THREADS, None, 2), (10, 2, 2), (WORTH_THREADS, 1, 1)],
 )
 def test_small_products_run_on_one_thread_unless_told_otherwise(multiplications, threads, expected, capsys):
-    with blas_threads(of_size(1), np.ones((9, 1)), multiplications, threads, 1):
+    with blas_threads(multiplications, threads, 1):
         assert now() == {expected}
     assert capsys.readouterr().out == ("BLAS threads: 1 (choose with threads=)\n" if expected == 1 else "")
     assert now() == {2}
-    with blas_threads(of_size(10), np.ones((9, 10)), WORTH_THREADS // 10, threads, 0):
-        assert now() == {threads or 2}
+    with blas_threads(multiplications, threads, 0):
+        assert now() == {expected}
     assert capsys.readouterr().out == ""
 
 
 def test_they_are_put_back_when_something_fails():
-    block = blas_threads(of_size(1), np.ones((9, 1)), 10, None, 0)
+    block = blas_threads(10, None, 0)
     block.__enter__()
     assert now() == {1}
     assert not block.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
@@ -52,7 +46,7 @@ def test_they_are_put_back_when_something_fails():
 
 def test_without_threadpoolctl_nothing_is_changed(monkeypatch):
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)  # importing it fails
-    with blas_threads(of_size(1), np.ones((9, 1)), 10, None, 1):
+    with blas_threads(10, None, 1):
         assert now() == {2}
     with pytest.raises(ImportError, match="expected threadpoolctl to set threads=2, got no such package: pip install"):
         fit_once(batch_size=10, threads=2)
@@ -88,13 +82,13 @@ def test_a_convolution_counts_its_places():
         def forward(self, x):
             return np.repeat(super().forward(x)[:, np.newaxis], 50, axis=1)  # (N, 50, n_out)
 
-    assert largest_product(Sequential([Dense(4, 6), Dense(6, 3)]), np.ones((1, 4))) == 24
-    assert largest_product(Sequential([Places(4, 6)]), np.ones((1, 4))) == 24 * 50
+    assert largest_product(Sequential([Dense(4, 6), Dense(6, 3)]), np.ones((9, 4)), 2) == 2 * 24
+    assert largest_product(Sequential([Places(4, 6)]), np.ones((9, 4)), 1) == 24 * 50
 
 
 def test_two_trainings_at_once_leave_the_threads_as_they_were():
     """The one that began first ends first, and the other one ends with its own limit."""
-    first, second = (blas_threads(of_size(1), np.ones((1, 1)), 10, threads, 0) for threads in (None, 1))
+    first, second = (blas_threads(10, threads, 0) for threads in (None, 1))
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)

@@ -1,11 +1,13 @@
 """The checks themselves: right gradients pass, wrong ones do not, and the report says which."""
 
 import re
+import threading
 
 import numpy as np
 import pytest
 
 from nnscratch import (
+    Chain,
     CrossEntropy,
     Dense,
     Dropout,
@@ -24,6 +26,8 @@ from nnscratch import (
     check_loss,
     check_model,
 )
+from nnscratch.checking.promises import at_the_start
+from nnscratch.checking.twins import Twin
 
 
 class Tanh(Layer):
@@ -41,7 +45,7 @@ def test_a_layer_written_five_minutes_ago(rng):
     assert str(report).splitlines()[0] == "Tanh()"
     assert str(report).splitlines()[2].split()[:2] == ["dx", "(3,"]
     assert str(report).splitlines()[2].endswith("right")
-    assert "two calls agree" in str(report)
+    assert "5 other calls before change nothing" in str(report)
 
 
 def test_the_report_is_a_table(rng):
@@ -55,12 +59,24 @@ gradient        shape           checked  relative error
 dx              (5, 4)               20         #.#e-##  right
 dW              (4, 3)               12         #.#e-##  right
 db              (3,)                  3         #.#e-##  right
-also right: x and dy are left alone; two calls agree; any number of rows works;
-duplicated rows have duplicated gradients; float32 stays float32;
-backward before forward is refused, or needs no memory"""
+also right: x, y and dy are left alone;
+ties share dy;
+gradients are right where each row stands twice;
+backward is linear in dy;
+arrays that are not contiguous have the same results;
+batches with each row 2 and 26 times have each result as often;
+5 other calls before change nothing;
+a single row works;
+float32 stays float32 and has float64's values;
+predictions in batches of 1, 5 and 130 rows agree;
+backward before forward is refused"""
     )
     outputs, labels = rng.standard_normal((5, 4)), [0, 1, 2, 3, 0]
-    assert len(str(check_loss(SoftmaxCrossEntropy(), outputs, labels)).splitlines()) == 3
+    assert str(check_loss(SoftmaxCrossEntropy(), outputs, labels)).splitlines()[3:] == [
+        "also right: batches of 1, 10 and 130 rows agree;",
+        "float32 stays float32 and has float64's values;",
+        "backward before forward is refused",
+    ]
 
 
 def test_the_same_seed_gives_the_same_report(rng):
@@ -199,9 +215,9 @@ def test_random_layers_are_checked_with_one_mask(rng):
         check_layer(Undivided(0.5), rng.standard_normal((5, 4)))
 
 
-def test_large_arrays_are_sampled_every_one_of_them(rng):
+def test_of_large_arrays_all_entries_are_checked(rng):
     report = check_layer(Dense(784, 30, rng=0), rng.standard_normal((2, 784)))
-    assert [(row.name, row.checked) for row in report.rows] == [("dx", 100), ("dW", 100), ("db", 30)]
+    assert [(row.name, row.checked) for row in report.rows] == [("dx", 1568), ("dW", 23520), ("db", 30)]
 
 
 def test_the_layer_itself_is_not_touched(rng):
@@ -465,10 +481,10 @@ BROKEN = {
              "forward": lambda self, x: setattr(self, "training", True) or Dropout.forward(self, x)}),
         "expected the same y from a second call in prediction",
     ),
-    "a count of the calls": (wrong_layer(Tanh, forward=counting), "expected the same y after a batch of another size"),
+    "a count of the calls": (wrong_layer(Tanh, forward=counting), "expected the same y after 5 other calls"),
     "memory changed by backward": (
         wrong_layer(Tanh, forward=lambda self, x: vars(self).setdefault("y", np.tanh(x)), backward=once_wide),
-        "expected the same y from a second call, got",
+        "expected the same y after 5 other calls, got another: something is kept",
     ),
     "the number of rows": (
         wrong_layer(Tanh, lambda self, x: x / len(x), lambda self, dy: dy / len(dy)),
@@ -652,3 +668,117 @@ def test_a_factor_of_two_in_two_rows_is_not_called_n(rng):
     twice = wrong_layer(Tanh, lambda self, x: self.__dict__.update(x=x) or x**2, lambda self, dy: dy * self.x)
     with pytest.raises(GradientError, match=r"dx: 0\.5 times the slope, everywhere"):
         check_layer(twice(), rng.standard_normal((2, 4)))
+
+
+# ---- what the check's copies are like, and what has to be said ----
+
+
+def test_a_batch_that_was_seen_before_is_not_copied_over_and_over(rng):
+    layer = Tanh()
+    layer.forward(rng.standard_normal((1000, 50)))
+    twin, seen, _ = at_the_start(layer, rng.standard_normal((3, 50)))
+    assert seen
+    assert twin.subject.y.shape == (3, 50)
+    assert layer.y.shape == (1000, 50)
+
+
+def test_a_twin_draws_the_same_again_and_shares_what_cannot_be_copied():
+    layer = Dropout(0.5, rng=0)
+    layer.lock, layer.modules, layer.old = threading.Lock(), [np], np.random.RandomState(3)
+    twin = Twin(layer)
+    first = twin.rewind().rng.random(), twin.subject.old.random_sample()
+    assert twin.drew()
+    assert (twin.rewind().rng.random(), twin.subject.old.random_sample()) == first
+    assert twin.subject.lock is layer.lock
+    assert twin.subject.modules == [np]
+    assert twin.subject.modules is not layer.modules
+    assert layer.rng.random() == first[0]
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.1, 0.5])
+def test_dropout_is_never_refused(rate, rng):
+    for seed in range(20):
+        check_layer(Dropout(rate, rng=seed), rng.standard_normal((5, 4)), rng=seed)
+
+
+def test_what_is_not_trained_is_named(rng):
+    class Untrained(Layer):
+        def __init__(self):
+            self.W, self.counts = np.ones((4, 3)), np.arange(3)
+
+        def forward(self, x):
+            return x @ self.W.astype(x.dtype)
+
+        def backward(self, dy):
+            return dy @ self.W.T.astype(dy.dtype)
+
+    assert str(check_layer(Untrained(), rng.standard_normal((5, 4)))).endswith("\nnot trained: W (4, 3)")
+    assert "not trained" not in str(check_layer(Dense(4, 3, rng=0), rng.standard_normal((5, 4))))
+
+
+def test_what_was_not_tested_is_said(rng):
+    x = rng.standard_normal((5, 4))
+    assert "\nthe mean over 400 draws is the prediction" in str(check_layer(Dropout(0.5, rng=0), x))
+    block = Chain([Dense(4, 4, rng=0), Dropout(0.5, rng=0), ReLU()])
+    assert "\nnot tested: that the draws keep the mean, as y is not linear in x" in str(check_layer(block, x))
+    report = check_layer(Dense(4, 30, rng=0), x)
+    assert "(more than 100: all at once, along 3 random directions)" in str(report)
+
+
+def test_what_is_frozen_has_to_be_there(rng):
+    with pytest.raises(ValueError, match=r"frozen: expected places of parameters \(W, b\), got 'V'"):
+        check_layer(Dense(4, 3, rng=0), rng.standard_normal((5, 4)), frozen=["V"])
+
+
+@pytest.mark.parametrize(
+    ("n", "columns", "factor", "words"),
+    [
+        (6, 4, lambda d: 6 * d, "N = 6 times too large: the mean over the batch is taken"),
+        (
+            6,
+            4,
+            lambda d: 4 * d,
+            "C = 4 times too large, the number of columns: is their mean taken in forward, and not",
+        ),
+        (6, 4, lambda d: d * 6 / 4, "divided by C = 4, the number of columns, where N = 6, that of rows, is meant"),
+        (4, 4, lambda d: 4 * d, "4 times too large, which is N, and the number of columns as well"),
+        (4, 4, lambda d: d * len(d) / d.shape[1], "doutputs, 1 rows|doutputs, 8 rows"),
+    ],
+)
+def test_a_factor_is_not_called_n_where_it_is_something_else(n, columns, factor, words, rng):
+    with pytest.raises(GradientError, match=words):
+        check_loss(wrong_loss(factor), rng.standard_normal((n, columns)), rng.integers(0, columns, n))
+
+
+def test_one_wrong_weight_among_two_thousand_is_named(rng):
+    def one(layer, dx, dy):
+        layer.W.grad[17, 23] *= 1.001
+        return dx
+
+    with pytest.raises(GradientError, match=r"dW\[17, 23\]: backward says"):
+        check_layer(after(one)(50, 40, rng=0), rng.standard_normal((3, 50)))
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e6])
+@pytest.mark.parametrize("layer", [Dense(4, 3, rng=0), ReLU(), Sigmoid(), Softmax(), Tanh(), Normalized()], ids=repr)
+def test_inputs_of_any_size(layer, size, rng):
+    assert check_layer(layer, size * rng.standard_normal((5, 4))).largest_error < 1e-7
+
+
+def test_rows_that_stand_twice_are_checked_in_layers_that_draw_too(rng):
+    class Noisy(Layer):
+        def __init__(self):
+            self.gain, self.rng = Parameter(np.ones(4)), np.random.default_rng(0)
+
+        def forward(self, x):
+            self.x = x
+            noise = self.rng.standard_normal(x.shape).astype(x.dtype) if self.training else 0
+            return x * self.gain.value + noise
+
+        def backward(self, dy):
+            _, first = np.unique(self.x[:, 0], return_index=True)  # each row once
+            self.gain.grad = (dy * self.x)[first].sum(axis=0)
+            return dy * self.gain.value
+
+    with pytest.raises(GradientError, match="expected dgain to be the slope where each row stands twice, got another"):
+        check_layer(Noisy(), rng.standard_normal((5, 4)))

@@ -43,7 +43,8 @@ def test_importing_it_loads_nothing_but_numpy():
 def test_dependencies_point_one_way():
     order = ["guards", "search", "memory", "tables", "parameter", "initializers", "layers", "activations", "losses",
              "advice", "writing", "saving", "metrics", "model", "optimizers", "callbacks", "blas", "training",
-             "checking.report", "checking.slopes", "checking.diagnosis", "checking.promises", "checking.checks",
+             "checking.report", "checking.slopes", "checking.diagnosis", "checking.twins", "checking.gradients",
+             "checking.promises", "checking.batches", "checking.modes", "checking.losses", "checking.checks",
              "checking"]  # fmt: skip
     for i, module in enumerate(order):
         path = PACKAGE / f"{module.replace('.', '/')}.py"

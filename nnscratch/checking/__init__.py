@@ -1,9 +1,10 @@
 """Gradient checks: is ``backward`` really the derivative of ``forward``?
 
-Read ``slopes`` first: how a derivative is measured without knowing any calculus. Then ``checks``:
-what is compared with what, for a layer, a loss, and a whole model. Then what comes with it:
-``promises``, what else a layer has to keep; ``diagnosis``, wrong gradients in words; ``report``,
-the table.
+Read ``slopes`` first: how a derivative is measured without knowing any calculus. Then
+``gradients``: what is compared with what; and ``checks``: the same for a layer, a loss, and a whole
+model. Then what comes with it: ``promises``, what else a layer has to keep, ``batches``, at other
+batches, and ``modes``, in training and prediction; ``losses``, what a loss has to keep; ``twins``,
+copies to experiment on; ``diagnosis``, wrong gradients in words; ``report``, the table.
 """
 
 from nnscratch.checking.checks import check_layer, check_loss, check_model

@@ -1,6 +1,6 @@
 """Gradient checks: is ``backward`` really the derivative of ``forward``?
 
-Each check works in float64 on a copy: it nudges one number at a time, watches the outputs move, and
+Each check works in float64 on a copy: it moves numbers a little, watches the outputs move, and
 compares this slope of sum(dy * outputs) with what ``backward(dy)`` says. dy is random: with a dy of
 ones many wrong gradients look right (that of Softmax is 0 then). Near a kink, such as ReLU at 0,
 smaller steps are taken; on one, the inputs are moved by up to 0.001. All checks return a ``Report``
@@ -8,27 +8,24 @@ and raise GradientError when a relative error exceeds 1e-7; where a mistake has 
 says it.
 """
 
-import copy
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+import nnscratch.checking.batches as batches
+import nnscratch.checking.losses as losses
+import nnscratch.checking.modes as modes
+import nnscratch.checking.promises as promises
 from nnscratch import guards
 from nnscratch.advice import look_through
-from nnscratch.checking.diagnosis import diagnose
-from nnscratch.checking.promises import (
-    KEPT,
-    backward_alone,
-    check_contract,
-    check_found,
-    forward_alone,
-    loss_alone,
-    names_of_gradients,
-)
-from nnscratch.checking.report import TOLERANCE, GradientError, Report, Row
-from nnscratch.checking.slopes import KinkError, slope
+from nnscratch.blas import blas_threads
+from nnscratch.checking.gradients import Subject, check_gradients
+from nnscratch.checking.promises import Meant, backward_alone, forward_alone, names_of_gradients
+from nnscratch.checking.report import Report
+from nnscratch.checking.twins import Twin, in_precision
 from nnscratch.initializers import Rng
 from nnscratch.layers import Layer
 from nnscratch.losses import Loss
@@ -36,58 +33,129 @@ from nnscratch.model import Sequential
 from nnscratch.parameter import Array, Parameter
 from nnscratch.search import find
 
-SAMPLE = 100  # entries checked of an array that has more
 
-
-def check_layer(layer: Layer, x: ArrayLike, *, rng: Rng = 0) -> Report:
+def check_layer(
+    layer: Layer, x: ArrayLike, *, rng: Rng = 0, mixes_rows: bool = False,
+    carries_state: bool = False, keeps_mean: bool = True, draws_in_prediction: bool = False,
+    frozen: Sequence[str] = (), dx_factor: float = 1.0,
+) -> Report:  # fmt: skip
     """Check dx and the gradient of every parameter of a layer, in training mode, at the inputs x
-    (N, ...).
+    (N, ...), and what else a layer promises: the report says what was tested.
 
-    Also what else a layer promises: that forward does not write into x, nor backward into dy, nor
-    adds to gradients that were there before; that two calls agree; that the batch size may change,
-    and each row twice gives each result twice; that float32 stays float32; that backward without a
-    forward is refused; that each Parameter is found.
+    What is done on purpose has to be said: ``mixes_rows``, the rows of a batch depend on each other
+    in prediction, too; ``carries_state``, each call changes the next one; ``keeps_mean=False``,
+    prediction is not what training is on average; ``draws_in_prediction``, as Monte Carlo dropout;
+    ``frozen``, the places of parameters whose gradient stays 0, such as "W"; ``dx_factor``, dx is
+    the gradient times this, as in gradient reversal. All else is checked as ever.
     """
     if not isinstance(layer, Layer):
         raise TypeError(
             f"expected a layer such as Dense(4, 3), got {layer!r}: create one of a class that is "
             "a Layer"
         )
-    check_found(layer)
-    layer, rng = layer.astype(np.float64), _independent(rng)
-    for place, p in find(Parameter, layer):
-        p.name = place
-    for _, each in find(Layer, layer):
-        each.training = each.needs_dx = True
-    for p in layer.parameters:
-        p.value += 0.1 * rng.standard_normal(
-            p.value.shape
-        )  # gains of 1 and biases of 0 hide mistakes
-    names = ["dx", *names_of_gradients(layer)]
-    report = _check(
-        layer,
-        forward_alone,
-        lambda twin, dy: [backward_alone(twin, dy)],
-        lambda twin: twin.parameters,
-        x,
-        names,
-        rng,
-    )
-    report.expect_right()
-    check_contract(layer, np.asarray(x, np.float64), rng)
-    return report._replace(note=KEPT)
+    promises.check_found(layer)
+    meant = Meant(mixes_rows, carries_state, keeps_mean, draws_in_prediction, tuple(frozen))
+    x, rng = finite(layer, x), independent(rng)
+    with one_thread(layer, len(x)):
+        small, used_up, idle = promises.at_the_start(layer, x)
+        report, said = _check_layer(small, x, rng, meant, dx_factor, used_up)
+    note = "also right: x, y and dy are left alone;\n" + ";\n".join(filter(None, said))
+    if idle:
+        note += f"\nnot trained: {', '.join(idle)}"
+    return report._replace(note=note)
 
 
-def check_loss(loss: Loss, outputs: ArrayLike, labels: ArrayLike, *, rng: Rng = 0) -> Report:
-    """Check that ``loss.backward()`` is the gradient of the very number that ``loss.forward``
-    returns."""
-    guards.instance(Loss, loss, "a loss such as SparseCrossEntropy()")
-    report = _check(
-        loss, lambda twin, x: loss_alone(twin, x, labels),
-        lambda twin, dy: [dy * twin.backward()], lambda twin: [], outputs, ["doutputs"],
-        _independent(rng),
+def _check_layer(
+    small: Twin, x: Array, rng: np.random.Generator, meant: Meant, dx_factor: float, used_up: bool
+) -> tuple[Report, list[str]]:
+    """The report, and what else was seen to be right, of a copy in float32; ``used_up`` says that
+    it has seen a batch before, so that a stale backward cannot be asked for."""
+    fresh = small.twin()
+    in_precision(np.float64, fresh.subject)
+    layer, places = fresh.subject, named_parameters(fresh.subject, meant.frozen)
+    # Gains of 1 and biases of 0 hide mistakes. Rounded, as float32 has to hold these numbers, too.
+    values = [
+        (p.value + 0.1 * rng.standard_normal(p.value.shape)).astype(np.float32)
+        for p in layer.parameters
+    ]
+    used = fresh.twin()
+    promises.check_calls(fresh.twin(), used, x, values, meant)
+    for p, q, value in zip(layer.parameters, small.subject.parameters, values, strict=True):
+        p.value = q.value = value
+    subject = Subject(
+        used, forward_alone, lambda layer, dy: [backward_alone(layer, dy) / dx_factor],
+        lambda layer: layer.parameters, meant.carries_state,
     )  # fmt: skip
-    return report.expect_right()
+    names = ["dx", *["" if place in meant.frozen else f"d{place}" for place in places]]
+    report = check_gradients(subject, x, names, rng).expect_right()
+    twice, where = np.concatenate([x, x]), "where each row stands twice"
+    said = [
+        batches.check_ties(subject, x, rng),
+        batches.check_slopes(subject, twice, names, rng, where),
+        *_check_promises(fresh, used, small, x, rng, meant),
+    ]
+    if not used_up:
+        dy = rng.standard_normal(subject.outputs(x).shape)
+        said.append(promises.check_stale(layer, used, x, dy))
+    return report, said
+
+
+def _check_promises(
+    fresh: Twin, used: Twin, small: Twin, x: Array, rng: np.random.Generator, meant: Meant
+) -> list[str]:
+    """All but right gradients, of three copies: one that was never called, one that was, and one in
+    float32."""
+    y = forward_alone(used.rewind(), x)
+    alike = not (used.drew() or meant.mixes_rows)
+    dy = rng.standard_normal(y.shape)
+    promises.check_frozen(used.twin().subject, x, dy, meant.frozen)
+    said = []
+    if not meant.carries_state:
+        said += batches.check_batches(used, x, dy, alike)
+        said += [
+            f"{promises.CALLS - 1} other calls before change nothing",
+            modes.check_rows(used.twin(), x, dy, meant),
+            batches.check_float32(small.twin(), used.twin(), x, dy, rng),
+        ]
+    said += modes.check_prediction(used.twin(), x, meant)
+    modes.predict(small.twin(), x.astype(np.float32))  # stays float32
+    return [*said, modes.check_modes(fresh.twin(), x, meant)]
+
+
+def named_parameters(layer: Layer, frozen: Sequence[str]) -> list[str]:
+    """The places of all parameters, which become their names; those that are frozen are among
+    them."""
+    found = find(Parameter, layer)
+    for place, p in found:
+        p.name = place
+    places = [place for place, _ in found]
+    for place in frozen:
+        if place not in places:
+            known = ", ".join(places) or "there are none"
+            raise ValueError(f"frozen: expected places of parameters ({known}), got {place!r}")
+    return places
+
+
+def check_loss(
+    loss: Loss, outputs: ArrayLike, labels: ArrayLike, *, rng: Rng = 0, mixes_rows: bool = False
+) -> Report:
+    """Check that ``loss.backward()`` is the gradient of the very number that ``loss.forward``
+    returns, also at other numbers of rows, and what else a loss promises.
+
+    ``mixes_rows`` says that the loss is not a mean over the rows, and is meant not to be.
+    """
+    guards.instance(Loss, loss, "a loss such as SparseCrossEntropy()")
+    x, rng = finite(loss, outputs), independent(rng)
+    fresh = Twin(loss)
+    twin = fresh.twin()
+    losses.check_calls(fresh.twin(), x, labels)
+    report = check_gradients(losses.subject_of(twin, labels), x, ["doutputs"], rng).expect_right()
+    said = [
+        losses.check_rows(twin, x, labels, rng, mixes_rows),
+        losses.check_float32(twin, x, labels),
+        losses.check_stale(fresh.subject),
+    ]
+    return report._replace(note="also right: " + ";\n".join(filter(None, said)))
 
 
 def check_model(
@@ -98,129 +166,68 @@ def check_model(
     guards.instance(Sequential, model, "a model such as Sequential([Dense(784, 10)])")
     guards.instance(Loss, loss, "a loss such as SparseCrossEntropy()")
     look_through(model)
-    model = model.astype(np.float64)
-
-    def forward(twins: Any, x: Array) -> Any:
-        return loss_alone(twins[1], twins[0].forward(x, training=True), labels)
-
-    def backward(twins: Any, dy: Array) -> list[Any]:
-        twins[0].backward(dy * twins[1].backward())
-        return []
-
+    x = finite(model, x)
     names = [
         f"layer {i} {name}"
         for i, layer in enumerate(model.layers)
         for name in names_of_gradients(layer)
     ]
-    report = _check(
-        (model, loss),
-        forward,
-        backward,
-        lambda twins: twins[0].parameters,
-        x,
-        names,
-        _independent(rng),
-    )
+    if not names:
+        raise nothing_to_check(model)
+
+    def forward(both: Any, x: Array) -> Any:
+        return losses.loss_alone(both[1], both[0].forward(x, training=True), labels)
+
+    def backward(both: Any, dy: Array) -> list[Any]:
+        both[0].backward(dy * both[1].backward())
+        return []
+
+    with one_thread(model, len(x)):
+        twin = Twin((model, loss))
+        in_precision(np.float64, twin.subject[0])
+        forward(twin.subject, x)  # what it keeps of a batch will be copied: let that be this one
+        subject = Subject(twin, forward, backward, lambda both: both[0].parameters)
+        subject.changing = subject.outputs(x) != subject.outputs(x)
+        report = check_gradients(subject, x, names, independent(rng))
+    return in_which_layer(report._replace(subject=str((model, loss)))).expect_right()
+
+
+def in_which_layer(report: Report) -> Report:
+    """Where all gradients up to a layer are wrong, it is what comes behind that is wrong."""
     wrong = [int(row.name.split()[1]) for row in report.rows if not row.right]
     right = [int(row.name.split()[1]) for row in report.rows if row.right]
-    if wrong and max(wrong) < min(right, default=len(model.layers)):
-        suspects = (
-            f"the dx of layers {max(wrong) + 1} to {min(right)}"
-            if right
-            else "the loss, with check_loss,"
-        )
-        suspects += "" if right else f" and the dx of the layers after layer {max(wrong)}"
-        report = report._replace(
-            note=f"all gradients up to layer {max(wrong)} are wrong: look at {suspects}"
-        )
-    return report.expect_right()
+    if not wrong or (right and max(wrong) >= min(right)):
+        return report
+    suspects = f"the loss, with check_loss, and the dx of the layers after layer {max(wrong)}"
+    if right:
+        suspects = f"the dx of layers {max(wrong) + 1} to {min(right)}"
+    note = f"all gradients up to layer {max(wrong)} are wrong: look at {suspects}"
+    return report._replace(note=note)
 
 
-def _independent(rng: Rng) -> np.random.Generator:
-    return np.random.default_rng(rng).spawn(1)[
-        0
-    ]  # not the stream that x itself may come from, with the same seed
+# ---- The arguments ------------------------------------------------------------------------------
 
 
-def _check(
-    subject: Any, forward: Callable[[Any, Array], Any],
-    backward: Callable[[Any, Array], list[Any]], parameters: Callable[[Any], list[Parameter]],
-    x: ArrayLike, names: list[str], rng: np.random.Generator,
-) -> Report:  # fmt: skip
-    """Check what backward returns, which is [dx] or [], then the gradients of the parameters."""
+def finite(subject: Any, x: ArrayLike) -> Array:
     x = np.array(x, np.float64)
-    if not np.isfinite(x).all() or not names:
-        raise ValueError(
-            f"{subject}: expected finite inputs and something to differentiate, got NaN, infinity "
-            "or nothing: look at the inputs, and at the model's parameters"
-        )
+    if not np.isfinite(x).all() or not x.ndim:
+        raise nothing_to_check(subject)
+    return x
 
-    def outputs() -> Any:
-        # A copy, with its generators: what is random is the same each time. A copy of y, too: it
-        # may be a view of x.
-        return np.array(forward(copy.deepcopy(subject), x))
 
-    if not np.array_equal(outputs(), outputs()):
-        raise GradientError(
-            f"{subject}: expected two copies to have the same outputs, got others: draw "
-            "random numbers from a generator kept in self, and keep what is not a number out of "
-            "the outputs"
-        )
-    for _ in range(10):
-        twin = copy.deepcopy(subject)
-        dy = np.asarray(rng.standard_normal(np.shape(forward(twin, x))))
-        for p in parameters(twin):
-            p.grad[...] = np.nan  # what was there before must not matter
-        gradients = backward(twin, dy)
-        arrays = [x for _ in gradients] + [p.value for p in parameters(subject)]
-        gradients += [p.grad for p in parameters(twin)]
-        try:
-            rows = [
-                _compare(*each, outputs, dy, len(x), rng)
-                for each in zip(names, arrays, gradients, strict=True)
-            ]
-        except KinkError:
-            x += 1e-3 * rng.random(x.shape)
-            continue
-        return Report(str(subject), rows)
-    raise GradientError(
-        f"{subject}: expected inputs near which the gradient exists, got none in 10 tries: is it "
-        "smooth, and does it keep float64?"
+def nothing_to_check(subject: Any) -> ValueError:
+    return ValueError(
+        f"{subject}: expected finite inputs and something to differentiate, got NaN, infinity "
+        "or nothing: look at the inputs, and at the model's parameters"
     )
 
 
-def _compare(
-    name: str,
-    array: Array,
-    gradient: Any,
-    outputs: Callable[[], Any],
-    dy: Array,
-    n: int,
-    rng: np.random.Generator,
-) -> Row:
-    """Compare some entries of one array's gradient with the slopes of the outputs; tell of the
-    worst of them."""
-    if np.shape(gradient) != array.shape:
-        hint = ": it looks transposed" if np.shape(gradient) == array.shape[::-1] else ""
-        raise GradientError(f"{name}: expected shape {array.shape}, got {np.shape(gradient)}{hint}")
-    entries = rng.permutation(array.size)[:SAMPLE]
-    found = np.ravel(gradient)[entries]
-    slopes, noise = np.transpose([slope(outputs, array.reshape(-1), int(i), dy) for i in entries])
-    # What is smaller than the noise of the measured slope can only be right to that noise.
-    scale = np.maximum.reduce(
-        [np.abs(found), np.abs(slopes), noise / TOLERANCE, np.full(len(entries), 1e-300)]
-    )
-    errors = np.nan_to_num(np.abs(found - slopes) / scale, nan=np.inf)  # nothing is worse than NaN
-    worst, details = int(errors.argmax()), ""
-    if not errors[worst] <= TOLERANCE:
-        place = [int(k) for k in np.unravel_index(entries[worst], array.shape)]
-        wrong = np.count_nonzero(errors > TOLERANCE)
-        details = (
-            f"{name}{place}: backward says {found[worst]:.9g}, the slope is {slopes[worst]:.9g} "
-        )
-        details += f"({wrong} of {len(entries)} entries wrong)"
-        hint = diagnose(
-            found, np.where(np.abs(slopes) > noise, slopes, 0), np.asarray(gradient), entries, dy, n
-        )
-        details += f"\n    {name}: {hint}" if hint else ""
-    return Row(name, array.shape, len(entries), float(errors[worst]), details)
+def independent(rng: Rng) -> np.random.Generator:
+    """Not the stream that x itself may come from, with the same seed."""
+    return np.random.default_rng(rng).spawn(1)[0]
+
+
+def one_thread(layer: Layer, rows: int) -> AbstractContextManager[None]:
+    """Threads only cost time where products are small (see ``blas``)."""
+    largest = max((p.value.size for p in layer.parameters), default=0)
+    return blas_threads(rows * largest, None, 0)

@@ -1,23 +1,40 @@
-"""What a layer promises besides right gradients; ``check_layer`` asks for all of it."""
+"""What a layer promises besides right gradients; ``check_layer`` asks for all of it.
 
-import copy
-from typing import Any
+First what a single call must leave alone, then what came before it, and what it may not go on with.
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from nnscratch.advice import parameters_within
 from nnscratch.checking.report import GradientError
+from nnscratch.checking.twins import Twin, arrays_in, in_precision, set_mode
 from nnscratch.layers import Layer
-from nnscratch.losses import Loss
 from nnscratch.model import Sequential
 from nnscratch.parameter import Array, Parameter
 from nnscratch.search import find
 
-KEPT = """\
-also right: x and dy are left alone; two calls agree; any number of rows works;
-duplicated rows have duplicated gradients; float32 stays float32;
-backward before forward is refused, or needs no memory"""
+CALLS = 6  # what goes wrong only later is not seen
+
+
+class Meant(NamedTuple):
+    """What a layer does on purpose, as the keywords of ``check_layer`` say it."""
+
+    mixes_rows: bool = False
+    carries_state: bool = False
+    keeps_mean: bool = True
+    draws_in_prediction: bool = False
+    frozen: tuple[str, ...] = ()
+
+
+def expect(kept: Any, layer: Any, what: str, got: str, fix: str) -> None:
+    """GradientError unless the promise is kept."""
+    if not kept:
+        raise GradientError(f"{layer!r}: expected {what}, got {got}: {fix}")
+
+
+# ---- One call -----------------------------------------------------------------------------------
 
 
 def forward_alone(layer: Layer, x: Array) -> Array:
@@ -29,45 +46,41 @@ def backward_alone(layer: Layer, dy: Array) -> Array:
     """layer.backward(dy), seeing to it that dy stays as it is and dx has its precision."""
     try:
         return _call(layer, "backward", "dy", dy, "dx")
-    except (
-        ValueError,
-        TypeError,
-        IndexError,
-    ) as error:  # shapes and types that do not fit together
+    except (ValueError, TypeError, IndexError) as error:  # shapes, types that do not fit together
         raise GradientError(f"{layer!r}: backward failed: {error}") from error
 
 
-def _call(layer: Layer, method: str, name: str, argument: Array, result: str) -> Array:
-    given = argument.copy()
+def _call(layer: Layer, method: str, name: str, given: Array, result: str) -> Array:
+    before = given.copy()
     got: Any = getattr(layer, method)(given)
     if not isinstance(got, np.ndarray):
-        raise GradientError(
-            f"{layer!r}: expected {method} to return an array, got {got!r}: does it end with "
-            f"return {result}?"
-        )
-    if got.dtype != argument.dtype:
-        raise GradientError(
-            f"{layer!r}: expected {method} to return {argument.dtype}, as it was given, got "
-            f"{got.dtype}: an array or a NumPy number of another precision takes part; convert it "
-            "with .astype(x.dtype) or float()"
-        )
-    if not np.array_equal(given, argument):
+        fix = f"does it end with return {result}?"
+        expect(False, layer, f"{method} to return an array", repr(got), fix)
+    if got.dtype != given.dtype:
+        fix = "an array or a NumPy number of another precision takes part; convert it with "
+        fix += ".astype(x.dtype) or float()"
+        what = f"{method} to return {given.dtype}, as it was given"
+        expect(False, layer, what, str(got.dtype), fix)
+    if not np.array_equal(given, before, equal_nan=True):
         raise GradientError(f"{layer!r}: {method} changed its argument {name}: work on a new array")
     return got
 
 
-def loss_alone(loss: Loss, outputs: Array, labels: ArrayLike) -> Any:
-    """loss.forward(outputs, labels), seeing to it that outputs stay as they are and that a number
-    comes back."""
-    given = outputs.copy()
-    value: Any = loss.forward(given, labels)
-    if np.ndim(value) or value is None:
-        raise GradientError(
-            f"{loss!r}: expected forward to return one number, got {value!r}: return the mean"
-        )
-    if not np.array_equal(given, outputs):
-        raise GradientError(f"{loss!r}: forward changed its argument outputs: work on a new array")
-    return value
+def results(layer: Layer, x: Array, dy: Array) -> list[Array]:
+    """Copies of y, dx and the gradients of the parameters; backward is to leave x and y alone."""
+    for p in layer.parameters:
+        p.grad[...] = np.nan  # what was there before must not matter
+    x = x.copy(order="K")
+    y = forward_alone(layer, x)
+    before = x.copy(), y.copy()
+    dx = backward_alone(layer, dy.copy(order="K"))
+    for name, now, then in zip("xy", (x, y), before, strict=True):
+        if not np.array_equal(now, then, equal_nan=True):
+            raise GradientError(
+                f"{layer!r}: backward changed {name}, which belongs to others as well: work on a "
+                "new array, not on what forward was given or has returned"
+            )
+    return [before[1], dx.copy(), *[p.grad.copy() for p in layer.parameters]]
 
 
 def names_of_gradients(layer: Layer) -> list[str]:
@@ -75,85 +88,117 @@ def names_of_gradients(layer: Layer) -> list[str]:
     return [f"d{place}" for place, _ in find(Parameter, layer)]
 
 
+def same(one: Array, other: Array, tolerance: float = 1e-9, rounding: float = 0) -> bool:
+    """Equal but for rounding, compared with the largest number."""
+    if one.shape != other.shape:
+        return False
+    if np.array_equal(one, other, equal_nan=True):
+        return True
+    return bool(np.abs(one - other).max() <= tolerance * np.abs(other).max() + rounding)
+
+
+# ---- Before anything is compared ----------------------------------------------------------------
+
+
 def check_found(layer: Layer) -> None:
     """GradientError if the layer holds a Parameter in a place where no model looks for it."""
-    if any(isinstance(each, Sequential) for _, each in find(Layer, layer)):
-        raise GradientError(
-            f"{layer!r}: expected inner layers, got a Sequential, which is a model and trains "
-            "itself: use Chain for layers in a row"
-        )
+    fix = "use Chain for layers in a row"
+    inner = any(isinstance(each, Sequential) for _, each in find(Layer, layer))
+    got = "a Sequential, which is a model and trains itself"
+    expect(not inner, layer, "inner layers", got, fix)
     found = layer.parameters
-    hidden = [p for p in parameters_within(layer) if not any(p is each for each in found)]
-    if hidden:
+    for p in parameters_within(layer):
+        got = f"one of shape {p.value.shape} elsewhere, where it would not be trained"
+        fix = "make it in __init__ and keep it in self"
+        what = "each Parameter in an attribute, list, dict or inner layer"
+        expect(any(p is each for each in found), layer, what, got, fix)
+
+
+def at_the_start(layer: Layer, x: Array) -> tuple[Twin, bool, list[str]]:
+    """A copy in float32, whether it has seen a batch before, and what is in it but not trained.
+
+    Of a layer that has seen one, perhaps a large one, the copy has seen x instead: what it keeps of
+    it will be copied again and again. Float arrays that forward does not replace look like weights
+    that somebody forgot to make Parameters, or are constants.
+    """
+    twin = Twin(layer)
+    in_precision(np.float32, twin.subject)
+    set_mode(twin.subject, True)
+    held = arrays_in(twin.subject)
+    named = [(place, array, array.copy()) for place, array in find(np.ndarray, twin.subject)]
+    twin.subject.forward(x.astype(np.float32))
+    now = {id(array) for array in arrays_in(twin.subject)}
+    replaced = [array for array in held if id(array) not in now and array.any()]
+    idle = [
+        f"{place} {array.shape}"
+        for place, array, before in named
+        if id(array) in now and array.dtype.kind == "f" and np.array_equal(array, before)
+    ]
+    if not replaced:
+        twin = Twin(layer)
+        in_precision(np.float32, twin.subject)
+        set_mode(twin.subject, True)
+    return twin, bool(replaced), idle
+
+
+def check_calls(new: Twin, used: Twin, x: Array, values: list[Array], meant: Meant) -> None:
+    """y, dx and all gradients depend on x, dy and the parameters: not on the calls before.
+
+    ``new`` has not been called yet; ``used`` is called with other rows and other parameters first.
+    """
+    layer, one, other = new.subject, new.twin(), new.twin()
+    y = forward_alone(one.rewind(), x).copy()
+    if not same(forward_alone(other.rewind(), x), y, 0):
         raise GradientError(
-            f"{layer!r}: expected each Parameter in an attribute, list, dict or inner layer, got "
-            f"one of shape {hidden[0].value.shape} elsewhere, where it would not be trained: make "
-            "it in __init__ and keep it in self"
+            f"{layer!r}: expected two copies to have the same outputs, got others: draw random "
+            "numbers from a generator kept in self, and keep what is not a number out of the "
+            "outputs"
         )
+    dy = np.cos(np.arange(1.0, y.size + 1)).reshape(y.shape)
+    for _ in range(1 if meant.carries_state else CALLS - 1):
+        results(used.rewind(), x[::-1], dy[::-1])
+    for twin in (new, used):
+        for p, value in zip(twin.subject.parameters, values, strict=True):
+            p.value = value
+    if meant.carries_state:
+        return
+    first, then = results(new.rewind(), x, dy), results(used.rewind(), x, dy)
+    for name, a, b in zip(["y", "dx", *names_of_gradients(layer)], first, then, strict=True):
+        expect(
+            same(a, b, 0), layer, f"the same {name} after {CALLS - 1} other calls", "another",
+            "something is kept of them, such as a result, the parameters as they were, or a count "
+            "(carries_state=True, if that is meant)",
+        )  # fmt: skip
 
 
-def check_contract(layer: Layer, x: Array, rng: np.random.Generator) -> None:
-    """GradientError with the first promise that a layer in float64 does not keep, at the inputs x
-    (N, ...)."""
-    names = ["y", "dx", *names_of_gradients(layer)]
-
-    def results(layer: Layer, x: Array, dy: Array) -> list[Array]:
-        """Copies of all that one forward and one backward give, in the order of names."""
-        y = forward_alone(layer, x).copy()
-        return [y, backward_alone(layer, dy).copy(), *[p.grad.copy() for p in layer.parameters]]
-
-    def expect_same(first: list[Array], then: list[Array], when: str) -> None:
-        for name, one, other in zip(names, first, then, strict=True):
-            if not np.array_equal(one, other):
-                raise GradientError(f"{layer!r}: expected the same {name} {when}, got another")
-
-    twin, again = copy.deepcopy(layer), "from a second call"
-    y = forward_alone(twin, x)
-    if not np.array_equal(
-        y, forward_alone(twin, x)
-    ):  # it draws random numbers, as Dropout may while training
-        again += " in prediction, when self.training is False"
-        for _, each in find(Layer, layer):
-            each.training = False
-    dy = rng.standard_normal(y.shape)
-    fresh, in_float32, layer = copy.deepcopy(layer), layer.astype(np.float32), copy.deepcopy(layer)
-
-    first = results(layer, x, dy)
-    expect_same(first, results(layer, x, dy), again)
-    twice = results(layer, np.concatenate([x, x]), np.concatenate([dy, dy]))
-    for name, once, both in zip(names[:2], first, twice, strict=False):
-        expected = np.concatenate([once, once])
-        if both.shape != expected.shape or not np.allclose(
-            both, expected, rtol=0, atol=1e-9 * np.abs(expected).max()
-        ):
-            raise GradientError(
-                f"{layer!r}: expected a batch that has each row twice to have each row of {name} "
-                "twice, got other values: the number of rows must not matter here; the mean over "
-                "the batch is taken in the loss"
-            )
-    expect_same(first, results(layer, x, dy), "after a batch of another size")
-    results(in_float32, x.astype(np.float32), dy.astype(np.float32))
-    _check_stale(fresh, x, first[1], dy)
+def check_frozen(layer: Layer, x: Array, dy: Array, frozen: tuple[str, ...]) -> None:
+    """What is not to be trained has a gradient of 0, be it written or never touched."""
+    kept = [(place, p) for place, p in find(Parameter, layer) if place in frozen]
+    for _, p in kept:
+        p.grad[...] = 0
+    layer.forward(x.copy())
+    layer.backward(dy.copy())
+    for place, p in kept:
+        what, fix = f"{place}, which is frozen, to keep a gradient of 0", "leave it alone"
+        expect(not p.grad.any(), layer, what, "another", fix)
 
 
-def _check_stale(layer: Layer, x: Array, dx: Array, dy: Array) -> None:
-    """A backward without a forward must be refused, unless it needs no memory: it never goes on
-    with something old."""
-    used = copy.deepcopy(layer)
-    before = [(each, dict(vars(each))) for _, each in find(Layer, used)]
-    used.forward(x.copy())
-    for each, old in before:
-        if any(
-            isinstance(old.get(k), np.ndarray | tuple) and new is not old[k]
-            for k, new in vars(each).items()
-        ):
-            return  # forward has set this before: the layer had seen a batch when it came here
+def check_stale(layer: Layer, used: Twin, x: Array, dy: Array) -> str:
+    """A backward without a forward is refused, in whatever way, unless it needs no memory: it never
+    goes on with something old. ``used`` tells what a result may be, in training or prediction."""
+    dx = results(used.rewind(), x, dy)[1]
     try:
         got: Any = layer.backward(dy)
     except Exception:
-        return  # refused, in whatever way
-    if not np.array_equal(got, dx):
-        raise GradientError(
-            f"{layer!r}: expected a backward without a forward to be refused, got a result: let "
-            "forward, and nothing else, set what backward reads"
-        )
+        return "backward before forward is refused"
+    if not isinstance(got, np.ndarray) or got.shape != dx.shape:
+        return "backward before forward is refused"
+    set_mode(used.subject, False)
+    used.rewind().forward(x.copy())
+    in_prediction = used.subject.backward(dy.copy())
+    expect(
+        same(got, dx, 0) or same(got, in_prediction, 0), layer,
+        "a backward without a forward to be refused", "a result",
+        "let forward, and nothing else, set what backward reads (and check a layer that is new)",
+    )  # fmt: skip
+    return "backward needs no memory"

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+SMALL = 100  # entries: of a larger array all are moved at once, along random directions
+DIRECTIONS = 3
 TOLERANCE = 1e-7  # relative error; right gradients are around 1e-10, wrong ones 1e-4 and worse
 
 
@@ -42,6 +44,8 @@ class Report(NamedTuple):
             lines.append(
                 f"{row.name:<16}{row.shape!s:<16}{row.checked:>7}{row.error:>16.1e}  {verdict}"
             )
+        if any(row.checked > SMALL for row in self.rows):
+            lines.append(f"(more than {SMALL}: all at once, along {DIRECTIONS} random directions)")
         return "\n".join([*lines, self.note] if self.note else lines)
 
     def expect_right(self) -> "Report":
