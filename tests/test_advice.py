@@ -25,6 +25,7 @@ from nnscratch import (
     Softmax,
     SoftmaxCrossEntropy,
     SparseCrossEntropy,
+    advice,
     check_model,
     evaluate,
     fit,
@@ -499,3 +500,69 @@ def test_a_layer_that_begins_with_its_first_batch_begins_with_a_batch_of_trainin
     for _ in range(2):
         fit(model, SoftmaxCrossEntropy(), Adam(model), X, Y, verbose=0)
     assert np.isfinite(model.layers[1].scale).all()
+
+
+# ---- Where the line is between silence and advice ----
+
+
+def outputs_that(predict, n=200):
+    """A model that predicts these classes of 4, for labels 0, 1, 2, 3, 0, ...; (model, x, y)."""
+    y = np.arange(n) % 4
+    model = Sequential([Dense(4, 4, dtype=np.float64)])
+    model.set_weights([np.eye(4), np.zeros(4)])
+    return model, np.eye(4)[predict(y)], y
+
+
+@pytest.mark.parametrize(
+    ("predict", "words"),
+    [
+        (lambda y: y, ""),
+        (lambda y: np.where(np.arange(len(y)) < 0.8 * len(y), 1, y), ""),  # 85 % are called 1, and 40 % are right
+        (lambda y: np.where(np.arange(len(y)) < 0.95 * len(y), 1, y), "96% of the rows are taken for class 1: usually"),
+        (lambda y: (y + 1) % 4, "0% of the rows are right, which is guessing: usually labels that belong to other"),
+        (lambda y: np.where(np.arange(len(y)) % 3 == 0, y, (y + 1) % 4), ""),  # a third is right
+    ],
+    ids=["right", "nearly one class", "one class", "none is right", "a third is right"],
+)
+def test_when_predictions_are_advised_upon(predict, words):
+    line = advice.on_epoch(*outputs_that(predict))
+    assert line.startswith(words)
+    assert bool(line) == bool(words)
+
+
+def test_one_hot_labels_are_classes_and_few_rows_tell_nothing():
+    model, x, y = outputs_that(lambda y: (y + 1) % 4)
+    assert "0% of the rows are right" in advice.on_epoch(model, x, np.eye(4)[y])
+    assert advice.on_epoch(model, x[:99], y[:99]) == ""
+    assert advice.on_epoch(model, x[:100], y[:100]) != ""
+    assert advice.on_epoch(model, x, y.astype(float)) == ""  # targets of a regression
+
+
+def test_a_class_that_is_common_may_be_predicted_often():
+    model, x, _ = outputs_that(lambda y: 0 * y)
+    y = np.where(np.arange(200) < 130, 0, 1)
+    assert advice.on_epoch(model, x, y) == ""
+
+
+def test_half_of_the_units_may_be_silent():
+    for silent, told in ((2, False), (3, True)):
+        model = Sequential([Dense(4, 4, dtype=np.float64), ReLU(), Dense(4, 4, dtype=np.float64)])
+        shift = np.where(np.arange(4) < silent, -10.0, 10.0)
+        model.set_weights([np.eye(4), shift, 5 * np.eye(4), -5 * shift])
+        y = np.arange(200) % 4
+        line = advice.on_epoch(model, np.eye(4)[y], y)
+        assert ("75% of the units of layer 1, ReLU(), never fire, and learn nothing: usually" in line) == told
+
+
+@pytest.mark.parametrize(("low", "high", "told"), [(-10, 10, False), (-10.5, 0, True), (0, 10.5, True), (0, 1, False)])
+def test_inputs_far_outside_are_told(low, high, told):
+    line = advice.on_inputs(np.array([[low, high]]))
+    assert line.startswith(f"x goes from {low:g} to {high:g}, and networks learn best within [-1, 1]") == told
+
+
+def test_the_rows_that_are_watched_come_from_all_over_the_data():
+    x, y = advice.sample(np.arange(5000), np.arange(5000))
+    assert len(x) == 500
+    assert (x == y).all()
+    assert x[-1] > 4900
+    assert len(advice.sample(np.arange(30), np.arange(30))[0]) == 30

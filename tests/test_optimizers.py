@@ -211,3 +211,29 @@ def test_a_new_optimizer_is_one_method():
     model.grad[:] = [5, -5]
     SignDescent(model, 0.5).step()
     assert model.theta.tolist() == [0.5, 1.5]
+
+
+def test_adams_step_is_its_formula_to_the_last_digits(rng):
+    """Both ways to write it, on the same gradients, past the 64th step; the decay is there or not."""
+    for weight_decay in (0.0, 0.1):
+        models = [Sequential([Dense(5, 4, dtype=np.float64, rng=0)]) for _ in range(2)]
+        settings = {"learning_rate": 0.01, "beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-4, "weight_decay": weight_decay}
+        fast, plain = (Adam(model, **settings) for model in models)
+        for _ in range(200):
+            models[0].grad[:] = models[1].grad[:] = rng.standard_normal(24)
+            fast.step()
+            plain.step_as_it_reads()
+        assert fast.t == plain.t == 200
+        np.testing.assert_allclose(models[0].theta, models[1].theta, rtol=1e-13)
+        np.testing.assert_allclose(0.2 * fast.m, plain.m, rtol=1e-12)
+        np.testing.assert_allclose(0.01 * fast.v, plain.v, rtol=1e-12)
+        assert np.abs(models[0].theta - Dense(5, 4, rng=0).W.value.mean()).max() > 0.1
+
+
+def test_decay_spares_what_does_not_decay():
+    model = Sequential([Dense(2, 2, dtype=np.float64, rng=0)])
+    model.layers[0].b.value, model.layers[0].b.decays = [1, 2], False
+    W = model.layers[0].W.value.copy()
+    SGD(model, 0.5, weight_decay=0.5).step()
+    assert model.layers[0].b.value.tolist() == [1, 2]
+    np.testing.assert_allclose(model.layers[0].W.value, 0.75 * W)
