@@ -306,7 +306,7 @@ def classes_and_labels(scores: Any, labels: Any) -> tuple["Array", "Array"]:
     fix = "use metric=None in fit and evaluate where there are no classes to tell apart"
     if scores.ndim != 2 or scores.shape[1] < 2:
         raise unexpected("scores (N, C) of 2 or more classes", scores.shape, fix)
-    if np.isnan(scores.max()):  # argmax would call it the largest
+    if (largest := scores.max()) != largest:  # NaN, which argmax would call the largest
         raise unexpected("numbers as scores", "NaN", "look at the model that made them")
     if labels.ndim == 2 and labels.shape == scores.shape:
         if labels.min() < 0 or not math.isclose(labels.sum(), len(labels), rel_tol=1e-3):

@@ -245,6 +245,17 @@ def tricks(x, y):
     return seconds
 
 
+def over_written_out(x, y, rounds=15):
+    """How many times as long ``fit`` takes as the same mathematics in one function: the median over rounds that take
+    two seconds each, so that a machine that changes its pace changes it for both."""
+    learns, twin, ratios = learner(), learner(), []
+    with threadpool_limits(1, user_api="blas"):
+        for _ in range(rounds):
+            ours = whole_epoch(*learns, x, y, threads=1)
+            ratios.append(ours / whole_epoch_written_out(*twin, x, y, 32))
+    return statistics.median(ratios)
+
+
 def threads_for_large_products(x, y):
     """784-512-10 in batches of 128: {number of BLAS threads: seconds of each epoch}."""
     learns, seconds = learner((784, 512, 10)), defaultdict(list)
@@ -272,6 +283,7 @@ def main():
     print(f"medians of {REPEATS}")
     for name, (sizes, batch_size, threads, rows) in NETWORKS.items():
         show(name, batch_size, rows, parts(x[:rows], y[:rows], sizes, batch_size, threads))
+    print(f"\nfit over the same mathematics written out: {over_written_out(x, y):.2f}")
     show("784-100-10", 32, len(x), tricks(x, y))
     show("784-512-10", 128, 12_800, threads_for_large_products(x[:12_800], y[:12_800]))
     if not mnist.MNIST.missing(cache_dir() / "mnist"):
