@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +156,10 @@ def test_a_batch_crosses_17_functions():
     }  # fmt: skip
     assert len(crossed) == 17
     assert "crosses 17 functions" in page
+
+
+def test_the_wheel_holds_every_part_of_the_framework_and_nothing_else():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in PACKAGE.rglob("*.py")}
+    assert set(settings["tool"]["setuptools"]["packages"]) == folders
+    assert settings["project"]["version"] == nnscratch.__version__
