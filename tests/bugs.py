@@ -173,7 +173,7 @@ BUGS = {
     ),
     "the input of the batch before": Bug(
         [(Dense.forward, "self.x = guards",
-          "if self.training: self.x, self.latest = vars(self).get('latest', x), x\n    _ = guards")],
+          "self.x = x\n    if self.training: self.x, self.latest = vars(self).get('latest', x), x\n    _ = guards")],
         layer(Dense),
         "It hardly does. The shapes fit and db is right: the loss falls a little, to {wrong.loss:.2f}.",
         "batches of 40",

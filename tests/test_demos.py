@@ -336,8 +336,8 @@ def started(code, *arguments):
 
 
 @pytest.mark.parametrize("name", ["numpy", "matplotlib", "seaborn", "tqdm", "threadpoolctl", "filelock"])
-def test_a_missing_package_is_a_line_that_says_how_to_install_it(name):
-    process = started(f"import sys\nsys.modules[{name!r}] = None")
+def test_a_missing_package_is_a_line_that_says_how_to_install_it(name, tmp_path):
+    process = started(f"import sys\nsys.modules[{name!r}] = None", "--data-dir", tmp_path)  # nothing is there
     assert process.returncode == 1
     assert process.stdout == ""
     assert process.stderr == f'error: {name} is missing: {sys.executable} -m pip install -e "{ROOT}[demos]"\n'
@@ -473,6 +473,7 @@ def test_a_full_disk_is_seen_before_the_training(tmp_path):
 
 
 @posix
+@pytest.mark.long
 def test_if_the_disk_is_full_later_what_fits_is_saved_and_the_table_is_shown(tmp_path):
     arguments = ["--sample", "--epochs", "1", "--quiet", "--output", tmp_path]
     process = started(f"{LIMITED}\nfrom demos import support\nsupport.NEEDED = 1", *arguments)
