@@ -54,8 +54,9 @@ class Sequential(Chain):
     """A chain whose parameters live in one vector ``theta``, their gradients in ``grad``.
 
     So an optimizer is a formula on two vectors: ``model.theta -= 0.1 * model.grad``. Parameters
-    are in Keras' order, W1, b1, W2, b2 ... Errors: TypeError and ValueError for what is no layer,
-    stands twice, or belongs to another model.
+    are in Keras' order, W1, b1, W2, b2 ... ``backward`` belongs to the last ``forward``: a dy of
+    another shape is refused, one of another batch of that size cannot be told from the right one.
+    Errors: TypeError and ValueError for what is no layer, stands twice, or is another model's.
     """
 
     theta, grad = in_place("theta"), in_place("grad")
