@@ -106,10 +106,11 @@ def fit(
         for _ in range(epochs):
             epoch = batches(x_train, y_train, batch_size, shuffle=shuffle, rng=rng)
             result = train_epoch(model, loss, optimizer, epoch, callbacks=callbacks, metric=metric)
+            advice.finite_weights(model, x_train[:1])
             if held_out:
                 values = evaluate(model, loss, held_out[0], held_out[1], metric=metric)
                 result |= {f"val_{key}": value for key, value in zip(result, values, strict=True)}
-            for key, value in advice.finite_epoch(result, model, x_train[:1]).items():
+            for key, value in result.items():
                 history[key].append(value)
             if session.ends_here():
                 break
