@@ -17,7 +17,7 @@ from tqdm import tqdm
 from datasets import mnist
 from datasets.dataset import DatasetError
 from datasets.download import DownloadError
-from demos._launcher import on_signals
+from demos._launcher import on_signals, prepare_streams
 from nnscratch import Callback
 from nnscratch.writing import replacing
 
@@ -30,8 +30,7 @@ NEEDED = 5_000_000  # bytes: a little more than all files of a run
 
 def run(main):
     """Run a program on one BLAS thread; expected trouble ends it with a message instead of a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # a file name that the terminal cannot show is no reason to stop
+    prepare_streams()
     try:
         one_thread(main)()
     except (OSError, DatasetError, FloatingPointError) as error:

@@ -4,7 +4,6 @@ import copy
 import functools
 import gc
 import math
-import types
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -17,10 +16,9 @@ from nnscratch.guards import batch, gradient_of_outputs, parts_of_one_model, une
 from nnscratch.layers import Layer
 from nnscratch.losses import SoftmaxCrossEntropy
 from nnscratch.parameter import Array, Parameter
-from nnscratch.search import find
+from nnscratch.search import ATOMS, find, walk
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-OPAQUE = (type, str, types.ModuleType, types.FunctionType, types.GeneratorType, types.FrameType)
 
 
 # ---- In which layer? ----------------------------------------------------------------------------
@@ -92,20 +90,18 @@ def look_through(model: Any) -> list[Layer]:
 
 def parameters_within(root: Any) -> Iterator[Parameter]:
     """Every Parameter that can be reached from a layer, in whatever it is kept, or its class."""
-    seen, todo = set(), [root]
-    while todo:
-        each: Any = todo.pop()
-        if id(each) in seen or isinstance(each, OPAQUE):
-            continue
-        seen.add(id(each))
-        if isinstance(each, Parameter):
-            yield each
-        elif isinstance(each, np.ndarray):
-            todo += each.ravel().tolist() if each.dtype == object else []
-        else:
-            todo += reversed(gc.get_referents(each))  # the first of them is popped next
+
+    def within(each: Any) -> list[Any]:
+        if isinstance(each, (*ATOMS, Parameter)):
+            return []
+        if isinstance(each, np.ndarray):
+            return each.ravel().tolist() if each.dtype == object else []
+        inside = gc.get_referents(each)[::-1]  # the first of them comes next
         if isinstance(each, Layer):  # what is on a class would be shared by all of its objects
-            todo += [value for kind in type(each).__mro__ for value in vars(kind).values()]
+            inside += [value for kind in type(each).__mro__ for value in vars(kind).values()]
+        return inside
+
+    return (each for each in walk(root, within) if isinstance(each, Parameter))
 
 
 # ---- Does everything fit together? --------------------------------------------------------------
@@ -124,22 +120,21 @@ def look_at(model: Any, loss: Any, metric: Any, x: Array, y: Any, which: str) ->
     look_at_loss(model, loss)
     finite(x, f"x{which}")
     finite(y, f"y{which}")
-    before = memory.before(layer for _, layer in find(Layer, model.layers))
     loss = copy.copy(loss)  # the loss itself remembers the batch it saw
-    outputs = model.forward(x[:2])
     # Of integers the smallest and the largest are enough to see whether one is out of range.
     extremes = y[[y.argmin(), y.argmax()]] if y.ndim == 1 and y.dtype.kind in "iu" else y
-    for start in range(0, len(extremes), 1000):
-        labels = extremes[start : start + 1000]
-        loss.forward(np.repeat(outputs[:1], len(labels), axis=0), labels)
-    loss.forward(outputs, y[:2])
-    dy = gradient_of_outputs(loss.backward(), outputs.shape)
-    expect_dx_like_x(model, batch(x[:2], model.theta.dtype), dy)
-    model.backward(dy)
-    if metric is not None:
-        metric(outputs, y[:2])
-    look_through(model)  # for Parameters that forward has made
-    memory.restore(model, before)
+    with memory.kept(model, find(Layer, model.layers)):
+        outputs = model.forward(x[:2])
+        for start in range(0, len(extremes), 1000):
+            labels = extremes[start : start + 1000]
+            loss.forward(np.repeat(outputs[:1], len(labels), axis=0), labels)
+        loss.forward(outputs, y[:2])
+        dy = gradient_of_outputs(loss.backward(), outputs.shape)
+        expect_dx_like_x(model, batch(x[:2], model.theta.dtype), dy)
+        model.backward(dy)
+        if metric is not None:
+            metric(outputs, y[:2])
+        look_through(model)  # for Parameters that forward has made
 
 
 def look_at_loss(model: Any, loss: Any) -> None:
@@ -256,12 +251,10 @@ def on_epoch(model: Any, x: Array, y: Any) -> str:
     """What looks wrong after an epoch, and what it usually comes from; nothing, if nothing does."""
     if len(x) < FEW:
         return ""
-    before = memory.before(layer for _, layer in find(Layer, model.layers))
-    outputs = model.forward(x)
-    units = [
-        (i, layer, layer.y > 0) for i, layer in enumerate(model.layers) if isinstance(layer, ReLU)
-    ]
-    memory.restore(model, before)
+    with memory.kept(model, find(Layer, model.layers)):
+        outputs = model.forward(x)
+        relus = [(i, each) for i, each in enumerate(model.layers) if isinstance(each, ReLU)]
+        units = [(i, layer, layer.y > 0) for i, layer in relus]
     for i, layer, fires in units:
         dead = 1 - np.mean(fires.any(axis=0))
         if dead > 0.5:

@@ -70,10 +70,9 @@ def largest_product(model: Any, x: Array, batch_size: int) -> int:
     n_out) of an attention layer its length.
     """
     x, largest = x[:1], 0
-    before = memory.before(layer for _, layer in find(Layer, model.layers))
-    for layer in model.layers:
-        x = layer.forward(x)
-        weights = max((p.value.size for p in layer.parameters), default=0)
-        largest = max(largest, weights * x[..., 0].size)
-    memory.restore(model, before)
+    with memory.kept(model, find(Layer, model.layers)):
+        for layer in model.layers:
+            x = layer.forward(x)
+            weights = max((p.value.size for p in layer.parameters), default=0)
+            largest = max(largest, weights * x[..., 0].size)
     return int(batch_size) * largest

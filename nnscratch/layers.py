@@ -54,9 +54,13 @@ class Layer:
     def astype(self, dtype: Any) -> Self:
         """A copy in another precision, such as np.float64 for gradient checks."""
         dtype, twin = guards.floats(dtype), copy.deepcopy(self)
-        for p in twin.parameters:
-            p.move_into(np.zeros_like(p.value, dtype), np.zeros_like(p.value, dtype))
+        twin.set_precision(dtype)
         return twin
+
+    def set_precision(self, dtype: Any) -> None:
+        """Parameters of another precision, from now on; ``astype`` does it to a copy."""
+        for p in self.parameters:
+            p.move_into(np.zeros_like(p.value, dtype), np.zeros_like(p.value, dtype))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

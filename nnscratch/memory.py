@@ -7,7 +7,8 @@ and pickles leave it behind. And ``predict`` leaves each layer as it found it.
 """
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -38,27 +39,21 @@ def without_memory(layer: Any) -> dict[str, Any]:
     return lasting
 
 
-def before(layers: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
-    """What layers remember now, for ``restore``."""
-    return [
-        (
-            layer,
-            {
-                name: copy.copy(v) if isinstance(v, list | dict) else v
-                for name, v in vars(layer).items()
-            },
+@contextmanager
+def kept(model: Any, layers: Iterable[tuple[str, Any]]) -> Iterator[None]:
+    """After what is computed within, every layer of a model, as ``find`` returns them, is as it was
+    before, but for its mode, which is the model's; and no backward follows."""
+    before = []
+    for _, layer in layers:
+        attributes = vars(layer).items()
+        before.append(
+            (layer, {k: copy.copy(v) if isinstance(v, list | dict) else v for k, v in attributes})
         )
-        for layer in layers
-    ]
-
-
-def restore(model: Any, remembered: list[tuple[Any, dict[str, Any]]]) -> None:
-    """Let every layer be as it was before, but for its mode, which is the model's; no backward
-    follows what was computed since then."""
-    for layer, attributes in remembered:
-        attributes["training"] = layer.training
+    yield
+    for layer, remembered in before:
+        remembered["training"] = layer.training
         vars(layer).clear()
-        vars(layer).update(attributes)
+        vars(layer).update(remembered)
     model.output_shape = None
 
 

@@ -1,7 +1,7 @@
 """Chain: layers in a row, and with them the chain rule. Sequential: a chain with one theta."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -96,22 +96,18 @@ class Sequential(Chain):
     def predict(self, x: Array, batch_size: int = 1000) -> Array:
         """The outputs for any number of rows, ``batch_size`` at a time, in a fresh array."""
         x, batch_size = guards.rows(x, batch_size)
-        before = memory.before(layer for _, layer in find(Layer, self.layers))
         starts = range(0, len(x), batch_size)
-        # Copies, for a layer may return the same array each time, filled anew.
-        outputs = [self.forward(x[i : i + batch_size]).copy() for i in starts]
-        memory.restore(self, before)  # what the layers remember is not of these rows
+        with memory.kept(self, find(Layer, self.layers)):  # what layers remember, not these rows
+            # Copies, for a layer may return the same array each time, filled anew.
+            outputs = [self.forward(x[i : i + batch_size]).copy() for i in starts]
         return np.concatenate(outputs)
 
-    def astype(self, dtype: Any) -> Self:
-        """A copy of the model in another precision."""
-        twin = super().astype(dtype)
-        twin._theta, twin._grad = one_vector(twin.parameters)
-        return twin
+    def set_precision(self, dtype: Any) -> None:
+        super().set_precision(dtype)
+        self._theta, self._grad = one_vector(self.parameters)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Called last by copy and pickle. A deep copy has copied each array by itself: parameters
-        are no longer views of theta, and are gathered again."""
+        """Called last by copy and pickle. In a deep copy, no parameter is a view of theta yet."""
         self.__dict__.update(state, output_shape=None)
         if not any(np.may_share_memory(p.value, self.theta) for p in self.parameters):
             self._theta, self._grad = one_vector(self.parameters)

@@ -1,6 +1,11 @@
-"""What is in a layer: the search that finds parameters and inner layers, wherever they are kept."""
+"""What is in a layer: ``find`` goes where layers may keep things, ``walk`` wherever it is told."""
 
+import types
+from collections.abc import Callable, Iterator
 from typing import Any
+
+# What a walk does not enter: nothing of a layer's own is in there.
+ATOMS = (type, str, types.ModuleType, types.FunctionType, types.GeneratorType, types.FrameType)
 
 
 def find(kind: type, part: Any, place: str = "", seen: Any = None) -> list[tuple[str, Any]]:
@@ -21,3 +26,15 @@ def find(kind: type, part: Any, place: str = "", seen: Any = None) -> list[tuple
         for name, each in inside.items():
             found += find(kind, each, f"{place}.{name}".lstrip("."), seen)
     return found
+
+
+def walk(root: Any, within: Callable[[Any], list[Any]]) -> Iterator[Any]:
+    """Everything that hangs on an object, itself included, once each. What hangs on one of them is
+    ``within(each)``, the last of which comes next."""
+    seen, todo = set(), [root]
+    while todo:
+        each = todo.pop()
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield each
+            todo += within(each)

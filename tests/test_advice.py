@@ -1,6 +1,7 @@
 """What watches a model and its training: it names what is wrong, and is silent where nothing is."""
 
 import collections
+import copy
 import dataclasses
 import types
 
@@ -13,11 +14,11 @@ from nnscratch import (
     Adam,
     Callback,
     Chain,
+    CrossEntropy,
     Dense,
     Dropout,
     EarlyStopping,
     Layer,
-    Loss,
     Parameter,
     ReLU,
     Sequential,
@@ -31,6 +32,8 @@ from nnscratch import (
     fit,
     train_epoch,
 )
+from tests.architectures import Residual, Squares
+from tests.wrong_calls import hopeless
 
 X = np.random.default_rng(0).standard_normal((12, 4)).astype(np.float32)
 Y = np.arange(12) % 3
@@ -47,14 +50,6 @@ class Scale(Layer):
 
     def backward(self, dy):
         return dy
-
-
-class Residual(Chain):
-    def forward(self, x):
-        return x + super().forward(x)
-
-    def backward(self, dy):
-        return dy + super().backward(dy)
 
 
 @dataclasses.dataclass
@@ -226,15 +221,6 @@ def test_a_subclass_calls_itself_by_its_own_name():
         Linear(4, 3).forward(np.ones((2, 7)))
 
 
-class Squares(Loss):
-    def forward(self, outputs, labels):
-        self.difference = outputs - labels
-        return float((self.difference**2).mean())
-
-    def backward(self):
-        return 2 * self.difference / self.difference.size
-
-
 def test_targets_that_would_be_broadcast_are_told_so():
     model, y = Sequential([Dense(4, 1, rng=0)]), X[:, 0]
     for call in (
@@ -329,8 +315,6 @@ def test_neither_do_those_that_have_no_classes_or_few_rows(sample, capsys):
     assert trained(capsys, [Dense(784, 1, rng=0)], x, y, loss=Squares(), metric=None) == []
     assert trained(capsys, hidden(), sample[0][:60], sample[1][:60]) == []
     one_hot = np.eye(10, dtype=np.float32)[sample[1][:2000]]
-    from nnscratch import CrossEntropy
-
     assert trained(capsys, hidden(), sample[0][:2000], one_hot, loss=CrossEntropy()) == []
 
 
@@ -398,9 +382,6 @@ def test_what_is_neither_a_loss_nor_an_accuracy_may_improve_either_way():
 
 
 def test_a_metric_that_is_not_finite_stops_early_stopping_with_words():
-    def hopeless(outputs, labels):
-        return float("nan")
-
     model = small()
     history = fit(model, SoftmaxCrossEntropy(), Adam(model), X, Y, epochs=2, metric=hopeless, verbose=0)
     assert np.isnan(history["hopeless"]).all()  # without anybody who relies on it
@@ -475,8 +456,6 @@ def test_a_softmax_of_a_softmax_is_warned_of(last):
 
 
 def test_a_backward_after_a_copy_is_refused():
-    import copy
-
     model = small()
     dy = model.forward(X, training=True)
     with pytest.raises(RuntimeError, match="expected backward after the forward of the same batch"):

@@ -14,7 +14,6 @@ from nnscratch import (
     Flatten,
     GradientError,
     Layer,
-    Loss,
     Parameter,
     ReLU,
     Sequential,
@@ -28,6 +27,7 @@ from nnscratch import (
 )
 from nnscratch.checking.promises import at_the_start
 from nnscratch.checking.twins import Twin
+from tests.architectures import Squares
 
 
 class Tanh(Layer):
@@ -622,15 +622,6 @@ def test_steep_but_smooth_functions_where_they_are_odd(rng):
 def test_on_a_jump_there_is_no_slope(rng):
     sign = wrong_layer(Tanh, lambda self, x: np.sign(x), lambda self, dy: 0 * dy)
     assert check_layer(sign(), np.zeros((2, 2))).largest_error == 0  # the inputs were moved off it
-
-
-class Squares(Loss):
-    def forward(self, outputs, labels):
-        self.difference = outputs - labels
-        return float((self.difference**2).mean())
-
-    def backward(self):
-        return 2 * self.difference / self.difference.size
 
 
 def test_what_a_loss_may_not_do(rng):

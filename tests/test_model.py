@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from nnscratch import (
-    Chain,
     Dense,
     Dropout,
     Flatten,
@@ -27,6 +26,7 @@ from nnscratch import (
     evaluate,
 )
 from nnscratch.checking.slopes import plain_slope
+from tests.architectures import Residual
 
 
 def small(rng=0):
@@ -423,14 +423,6 @@ def test_the_summary_forgets_data_that_did_not_fit():
     with pytest.raises(ValueError, match="expected x of shape"):
         model.predict(np.zeros((2, 7)))
     assert "(N, 5)" in model.summary()
-
-
-class Residual(Chain):
-    def forward(self, x):
-        return x + super().forward(x)
-
-    def backward(self, dy):
-        return dy + super().backward(dy)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from nnscratch.blas import blas_threads
 from nnscratch.checking.gradients import Subject, check_gradients
 from nnscratch.checking.promises import Meant, backward_alone, forward_alone, names_of_gradients
 from nnscratch.checking.report import Report
-from nnscratch.checking.twins import Twin, in_precision
+from nnscratch.checking.twins import Twin
 from nnscratch.initializers import Rng
 from nnscratch.layers import Layer
 from nnscratch.losses import Loss
@@ -71,7 +71,7 @@ def _check_layer(
     """The report, and what else was seen to be right, of a copy in float32; ``used_up`` says that
     it has seen a batch before, so that a stale backward cannot be asked for."""
     fresh = small.twin()
-    in_precision(np.float64, fresh.subject)
+    fresh.subject.set_precision(np.float64)
     layer, places = fresh.subject, named_parameters(fresh.subject, meant.frozen)
     # Gains of 1 and biases of 0 hide mistakes. Rounded, as float32 has to hold these numbers, too.
     values = [
@@ -184,7 +184,7 @@ def check_model(
 
     with one_thread(model, len(x)):
         twin = Twin((model, loss))
-        in_precision(np.float64, twin.subject[0])
+        twin.subject[0].set_precision(np.float64)
         forward(twin.subject, x)  # what it keeps of a batch will be copied: let that be this one
         subject = Subject(twin, forward, backward, lambda both: both[0].parameters)
         subject.changing = subject.outputs(x) != subject.outputs(x)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nnscratch.advice import parameters_within
 from nnscratch.checking.report import GradientError
-from nnscratch.checking.twins import Twin, arrays_in, in_precision, set_mode
+from nnscratch.checking.twins import Twin, arrays_in, set_mode
 from nnscratch.layers import Layer
 from nnscratch.model import Sequential
 from nnscratch.parameter import Array, Parameter
@@ -122,7 +122,7 @@ def at_the_start(layer: Layer, x: Array) -> tuple[Twin, bool, list[str]]:
     that somebody forgot to make Parameters, or are constants.
     """
     twin = Twin(layer)
-    in_precision(np.float32, twin.subject)
+    twin.subject.set_precision(np.float32)
     set_mode(twin.subject, True)
     held = arrays_in(twin.subject)
     named = [(place, array, array.copy()) for place, array in find(np.ndarray, twin.subject)]
@@ -136,7 +136,7 @@ def at_the_start(layer: Layer, x: Array) -> tuple[Twin, bool, list[str]]:
     ]
     if not replaced:
         twin = Twin(layer)
-        in_precision(np.float32, twin.subject)
+        twin.subject.set_precision(np.float32)
         set_mode(twin.subject, True)
     return twin, bool(replaced), idle
 

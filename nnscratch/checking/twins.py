@@ -10,12 +10,10 @@ from typing import Any, Self
 import numpy as np
 
 from nnscratch.layers import Layer
-from nnscratch.model import Sequential
-from nnscratch.parameter import Array, Parameter, one_vector
-from nnscratch.search import find
+from nnscratch.parameter import Array, Parameter
+from nnscratch.search import ATOMS, find, walk
 
 GENERATORS = (np.random.BitGenerator, Random)  # the former is what draws in each of NumPy's
-ATOMS = (type, str, types.ModuleType, types.FunctionType, types.GeneratorType, types.FrameType)
 PLAIN = (*ATOMS[:2], types.FunctionType, Layer, Parameter, np.ndarray, dict, list, tuple, set)
 
 
@@ -59,14 +57,12 @@ class Twin:
 
 def reachable(root: Any) -> Iterator[Any]:
     """Everything that hangs on an object, itself included, in whatever it is kept."""
-    seen, todo = set(), [root]
-    while todo:
-        each = todo.pop()
-        if id(each) not in seen:
-            seen.add(id(each))
-            yield each
-            if not isinstance(each, ATOMS) and can_be_copied(each):
-                todo += gc.get_referents(each)
+
+    def within(each: Any) -> list[Any]:
+        closed = isinstance(each, ATOMS) or not can_be_copied(each)
+        return [] if closed else gc.get_referents(each)
+
+    return walk(root, within)
 
 
 def can_be_copied(part: Any) -> bool:
@@ -78,15 +74,6 @@ def can_be_copied(part: Any) -> bool:
     except Exception:  # each kind says so with an error of its own
         return False
     return True
-
-
-def in_precision(dtype: Any, subject: Any) -> Any:
-    """The layer or the model itself, with parameters of another precision."""
-    for p in subject.parameters:
-        p.move_into(np.zeros_like(p.value, dtype), np.zeros_like(p.value, dtype))
-    if isinstance(subject, Sequential):
-        subject._theta, subject._grad = one_vector(subject.parameters)
-    return subject
 
 
 def set_mode(layer: Layer, training: bool) -> None:
