@@ -94,6 +94,14 @@ def test_predict_takes_nothing_away_that_training_made(rng):
     assert (model.layers[1].mean == mean).all()
 
 
+def test_after_predict_every_layer_is_in_the_mode_that_the_model_is_in(rng):
+    model, x = network(), rng.random((5, 2, 2)).astype(np.float32)
+    model.forward(x, training=True)
+    assert all(layer.training for layer in model.all_layers)
+    model.predict(x)
+    assert not any(layer.training for layer in model.all_layers)
+
+
 def test_predict_leaves_no_array_behind(rng):
     model = network()
     model.predict(rng.random((50, 2, 2)).astype(np.float32))
