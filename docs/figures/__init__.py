@@ -1,0 +1,1 @@
+"""The figures of the docs, each beside the script that draws it."""
