@@ -36,6 +36,13 @@ def test_the_chapters_show_the_lesson_line_by_line(module):
     assert differences(f"nnscratch/{module}.py", ROOT) == []
 
 
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_quotations_are_up_to_date(page):
+    assert book.refreshed(page) == page.read_text(encoding="utf-8"), ADVICE
+
+
 # ---- The machinery, on a small book ----
 
 SOURCE = '''"""A file."""
