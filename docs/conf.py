@@ -91,7 +91,7 @@ def make_index(app, error):
 
 
 def source_pages(app):
-    """A page for each file that the pages link to, and for the modules of the API; for a folder, a list of its files."""
+    """A page for each file that the docs link to, and for those of the API; for a folder, a list of its files."""
     linked = {match[1].rstrip("/") for page in FOLDER.glob("*.md") for match in LINK.finditer(page.read_text("utf-8"))}
     for folder in ("nnscratch", "datasets"):
         linked |= {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
