@@ -1,1 +1,1 @@
-"""The pictures of the docs. Each module draws one, in ``draw()``, from a real run; ``python -m docs.figures`` draws all."""
+"""The figures of the docs, each beside the script that draws it."""

@@ -1,0 +1,1 @@
+"""The course, and what keeps it true: the book, the figures, the notebooks, the site."""
