@@ -18,6 +18,7 @@ from nnscratch import (
     fit,
 )
 
+SLOW = True
 EPOCHS, SEEDS = 30, 5
 SETTINGS = {  # rate of dropout, weight decay, whether a tenth is held out to stop early
     "as it is": (0.0, 0.0, False),

@@ -32,7 +32,9 @@ def draw() -> Figure:
     for start, (name, color) in PARTS.items():
         time = next(time for row, time in times.items() if row.startswith(start))
         ax.barh("a step of fit", time, left=left, color=color, edgecolor="white")
-        ax.text(left + time / 2, 0, f"{name}\n{time}" if time > 20 else f"{time}", ha="center", va="center", color="white")
+        ax.text(
+            left + time / 2, 0, f"{name}\n{time}" if time > 20 else f"{time}", ha="center", va="center", color="white"
+        )
         left += time
     products = next(time for row, time in times.items() if row.startswith("the bare"))
     ax.barh("its matrix products, nothing else", products, color=FORWARD, edgecolor="white", alpha=0.5)
