@@ -16,7 +16,6 @@ from nnscratch import (
     Dense,
     Layer,
     Parameter,
-    ReLU,
     Sequential,
     Sigmoid,
     Softmax,
@@ -27,7 +26,7 @@ from nnscratch.checking.slopes import plain_slope
 from nnscratch.initializers import glorot_uniform
 
 DOCS = Path(__file__).parent.parent / "docs"
-N, I, K = 4, 3, 5  # rows, inputs, outputs
+N, J, K = 4, 3, 5  # rows, inputs, outputs
 
 
 def numbers(*shape, seed=0):
@@ -90,13 +89,13 @@ def gradient_of_the_hidden_numbers():
 
 # ---- Layers ----
 
-DENSE = Dense(I, K, rng=0).astype(np.float64)
+DENSE = Dense(J, K, rng=0).astype(np.float64)
 DENSE.b.value = numbers(K)
-X, DY = numbers(N, I, seed=1), numbers(N, K, seed=2)
+X, DY = numbers(N, J, seed=1), numbers(N, K, seed=2)
 
 
 def dense():
-    y = table(lambda n, k: total(lambda i: X[n, i] * DENSE.W.value[i, k], I) + DENSE.b.value[k], N, K)
+    y = table(lambda n, k: total(lambda i: X[n, i] * DENSE.W.value[i, k], J) + DENSE.b.value[k], N, K)
     np.testing.assert_allclose(DENSE.forward(X), y)
 
 
@@ -136,9 +135,9 @@ def chain_rule_of_a_function():
 def dense_backward():
     DENSE.forward(X)
     dx = DENSE.backward(DY)
-    np.testing.assert_allclose(DENSE.W.grad, table(lambda i, k: total(lambda n: X[n, i] * DY[n, k], N), I, K))
+    np.testing.assert_allclose(DENSE.W.grad, table(lambda i, k: total(lambda n: X[n, i] * DY[n, k], N), J, K))
     np.testing.assert_allclose(DENSE.b.grad, table(lambda k: total(lambda n: DY[n, k], N), K))
-    np.testing.assert_allclose(dx, table(lambda n, i: total(lambda k: DY[n, k] * DENSE.W.value[i, k], K), N, I))
+    np.testing.assert_allclose(dx, table(lambda n, i: total(lambda k: DY[n, k] * DENSE.W.value[i, k], K), N, J))
 
 
 def softmax():
@@ -411,9 +410,8 @@ def test_what_helps_against_overfitting():
     for name, setting in overfitting.SETTINGS.items():
         results = [overfitting.train(*setting, seed)[1:] for seed in range(overfitting.SEEDS)]
         loss, accuracy = np.mean(results, axis=0)
-        if name in ("as it is", "early stopping", "weight decay 0.1"):
-            assert any(float(said) == pytest.approx(loss, abs=0.01) for said in re.findall(r"\b0\.2\d\d", quoted)), name
+        losses, shares = re.findall(r"\b0\.2\d\d", quoted), re.findall(r"(94\.\d) %", quoted)
+        if name != "dropout 0.3":
+            assert any(float(said) == pytest.approx(loss, abs=0.01) for said in losses), name
         if name in ("as it is", "dropout 0.3"):
-            assert any(
-                float(said) / 100 == pytest.approx(accuracy, abs=0.003) for said in re.findall(r"(94\.\d) %", quoted)
-            )
+            assert any(float(said) / 100 == pytest.approx(accuracy, abs=0.003) for said in shares), name

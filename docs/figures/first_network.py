@@ -67,8 +67,6 @@ def draw() -> Figure:
     ax.annotate("", (9.1, HEIGHT / 2), (8.4, HEIGHT / 2), arrowprops={"arrowstyle": "->", "color": GREY})
     ax.text(9.5, HEIGHT / 2, f"L\n{-loss.log_p[0, 0]:.3f}", color=FORWARD, fontsize=12, **CENTRE)
     ax.text(0, -1.05, "blue: the numbers of the forward pass", color=FORWARD, fontsize=11, va="center")
-    ax.text(
-        4.6, -1.05, "vermillion: how fast the loss grows with each of them", color=BACKWARD, fontsize=11, va="center"
-    )
+    ax.text(4.6, -1.05, "vermillion: how fast the loss grows with it", color=BACKWARD, fontsize=11, va="center")
     ax.set(xlim=(-0.5, 9.9), ylim=(-1.25, HEIGHT + 1.1))
     return chart

@@ -59,7 +59,7 @@ def draw() -> Figure:
     left.set(xlabel="epoch", ylabel="loss", title="as it is: mean and range of five seeds")
     left.grid(alpha=0.3)
     left.legend()
-    for row, (name, results) in enumerate(runs.items()):
+    for row, results in enumerate(runs.values()):
         accuracies = [accuracy for _, _, accuracy in results]
         losses = [loss for _, loss, _ in results]
         right.plot(accuracies, [row] * SEEDS, "o", color=FORWARD, alpha=0.5)

@@ -1,4 +1,4 @@
-"""Chapter 3: what a last sigmoid puts out after training with each of the two losses that one line of Keras may mean."""
+"""Chapter 3: what a last sigmoid puts out after training with each of two losses that one line of Keras may mean."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,7 +9,7 @@ from nnscratch import Adam, Dense, ReLU, Sequential, Sigmoid, SoftmaxCrossEntrop
 
 
 def outputs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The labels of the sample's test digits, and the outputs (N, 10) of a sigmoid behind each of two trained models."""
+    """The labels of the sample's test digits, and the outputs (N, 10) of a sigmoid behind each of two models."""
     (x, y), (x_test, y_test) = mnist.load_sample()
     x, x_test = (images.reshape(-1, 784) / np.float32(255) for images in (x, x_test))
     results = []
