@@ -4,7 +4,7 @@
     KERAS_BACKEND=tensorflow python -m tests.record_keras float64
     KERAS_BACKEND=tensorflow python -m tests.record_keras float32
 
-The two backends make two different losses of the same model: see docs/backpropagation.md.
+The two backends make two different losses of the same model: see docs/03-loss.md.
 """
 
 import json
