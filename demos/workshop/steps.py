@@ -1,0 +1,218 @@
+"""The steps: what the reader writes, in the order of the chapters. All of it is data; ``checks`` has the checks."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from demos.workshop import checks
+
+
+class Hole(NamedTuple):
+    """Lines that are missing: in a function, from the statement that begins with ``first`` to that with ``last``.
+
+    Without them: from behind the docstring and the guards to the end of the function.
+    """
+
+    function: str
+    first: str = ""
+    last: str = ""
+
+
+class Step(NamedTuple):
+    name: str
+    file: str  # in the package
+    chapter: str  # in docs/
+    holes: tuple[Hole, ...]
+    task: str  # what to write; it stands in the hole
+    hints: tuple[str, ...]  # the last one is nearly the solution
+    check: Callable[[checks.Net], None]
+
+
+LAYERS, LOSS, BACK = "02-layers.md", "03-loss.md", "04-backpropagation.md"
+CHECKING, OPTIMIZERS, MNIST = "05-checking.md", "06-optimizers.md", "07-mnist.md"
+
+STEPS = (
+    Step(
+        "Dense.forward", "layers.py", LAYERS, (Hole("Dense.forward"),),
+        "Return y = x W + b. The numbers of W are in self.W.value, those of b in self.b.value.",
+        (
+            "Rows are samples. The matrix product of x (N, n_in) and W (n_in, n_out) is (N, n_out): @ in NumPy.",
+            "b (n_out,) is added to each row: NumPy does that by itself. x @ self.W.value + ...",
+        ),
+        checks.dense_forward,
+    ),
+    Step(
+        "ReLU.forward", "activations.py", LAYERS, (Hole("ReLU.forward"),),
+        "Return y = max(x, 0), number by number, and keep y in self.y: backward will need it.",
+        (
+            "np.max looks for the largest number of an array. Another function takes the larger of two, number by "
+            "number.",
+            "np.maximum(x, 0)",
+        ),
+        checks.relu_forward,
+    ),
+    Step(
+        "glorot_uniform", "initializers.py", LAYERS, (Hole("glorot_uniform"),),
+        "Return W (n_in, n_out), uniform between -limit and limit, drawn from rng, converted to dtype.",
+        (
+            "limit is the square root in the docstring. np.random.default_rng(rng) makes a Generator from a seed, and "
+            "leaves one alone that is there already.",
+            "np.random.default_rng(rng).uniform(-limit, limit, shape).astype(dtype)",
+        ),
+        checks.glorot,
+    ),
+    Step(
+        "Softmax.forward", "activations.py", LOSS, (Hole("Softmax.forward"),),
+        "Return y, by the formula above, so that exp cannot overflow; keep it in self.y.",
+        (
+            "The sum goes over each row: .sum(axis=-1, keepdims=True) makes (N, 1) of (N, C), and a division by that "
+            "divides each row by its own number.",
+            "First take the largest number of each row off that row: x - x.max(axis=-1, keepdims=True). Then exp, then "
+            "divide by the sum.",
+        ),
+        checks.softmax_forward,
+    ),
+    Step(
+        "SoftmaxCrossEntropy.forward", "losses.py", LOSS, (Hole("SoftmaxCrossEntropy.forward"),),
+        "Return L as a float, by the formula of log p above. one_hot(labels, C, dtype) makes t (N, C). Keep t in "
+        "self.t and log p in self.log_p: backward will need both.",
+        (
+            "Take the largest number of each row off z, in a new array. Then log p = z - log(the row's sum of exp(z)).",
+            "t is 1 at the label and 0 elsewhere: (t * log_p).sum() adds up just the log p of the labels. Flip the "
+            "sign, divide by N = len(z).",
+        ),
+        checks.softmax_cross_entropy_forward,
+    ),
+    Step(
+        "Dense.backward", "layers.py", BACK, (Hole("Dense.backward"),),
+        "Write dW into self.W.grad and db into self.b.grad, by the formulas above, and return dx.",
+        (
+            "Look at the shapes: dW is (n_in, n_out), as W is. Of x (N, n_in) and dy (N, n_out) only one product has "
+            "that shape. There is no 1/N here: it is in dy already.",
+            "self.W.grad = self.x.T @ dy; db is the sum of dy over the rows, axis=0; dx = dy @ self.W.value.T",
+        ),
+        checks.dense_backward,
+    ),
+    Step(
+        "ReLU.backward", "activations.py", BACK, (Hole("ReLU.backward"),),
+        "Return dx, from dy and self.y.",
+        (
+            "Where y > 0 the slope is 1, elsewhere it is 0: dx is dy or 0.",
+            "self.y > 0 is an array of True and False, and in a product True counts as 1.",
+        ),
+        checks.relu_backward,
+    ),
+    Step(
+        "Sigmoid", "activations.py", BACK, (Hole("Sigmoid.forward"), Hole("Sigmoid.backward")),
+        "By the formulas above; forward keeps in self what backward needs.",
+        (
+            "Forward: e = np.exp(-np.abs(x)) cannot overflow. np.where(x >= 0, a, b) chooses number by number. "
+            "Backward: dx = dy times the slope.",
+            "y = np.where(x >= 0, 1, e) / (1 + e), and the slope is e / (1 + e)**2, or y (1 - y).",
+        ),
+        checks.sigmoid,
+    ),
+    Step(
+        "Softmax.backward", "activations.py", BACK, (Hole("Softmax.backward"),),
+        "Return dx, by the formula above, from dy and self.y.",
+        (
+            "The sum over j is one number for each row: (dy * y).sum(axis=-1, keepdims=True).",
+            "self.y * (dy - the sum)",
+        ),
+        checks.softmax_backward,
+    ),
+    Step(
+        "SoftmaxCrossEntropy.backward", "losses.py", BACK, (Hole("SoftmaxCrossEntropy.backward"),),
+        "Return dz, from self.log_p and self.t.",
+        (
+            "p is exp(log p). N is the number of rows, len(self.t).",
+            "(np.exp(self.log_p) - self.t) / N",
+        ),
+        checks.softmax_cross_entropy_backward,
+    ),
+    Step(
+        "CrossEntropy.backward", "losses.py", BACK, (Hole("CrossEntropy.backward"),),
+        "Return ds, by the formula above. forward has kept self.t, self.q, self.total (which is S), and self.inside, "
+        "False where q was clipped.",
+        (
+            "First dq = -t / q, and 0 where self.inside is False: multiply by it.",
+            "The sum over j is one number for each row, (dq * q).sum(axis=1, keepdims=True). Then (dq - sum) / (S N).",
+        ),
+        checks.cross_entropy_backward,
+    ),
+    Step(
+        "Chain", "model.py", BACK,
+        (Hole("Chain.forward", "for layer", "for layer"), Hole("Chain.backward", "for layer", "for layer")),
+        "forward: x through self.layers, first to last. backward: dy back through them, last to first; it ends at "
+        "layer self.first. The lines around this stay.",
+        (
+            "What one layer returns is what the next one gets: x = layer.forward(x), in a loop.",
+            "for layer in reversed(self.layers[self.first :]): dy = layer.backward(dy)",
+        ),
+        checks.chain,
+    ),
+    Step(
+        "plain_slope", "checking/slopes.py", CHECKING, (Hole("plain_slope"),),
+        "Return the slope at x_i by central differences; x stays as it is.",
+        (
+            "How much does f change between x_i - h and x_i + h, divided by the distance of the two?",
+            "step = np.zeros(x.shape), step.flat[i] = h, then f(x + step), f(x - step).",
+        ),
+        checks.slope,
+    ),
+    Step(
+        "SGD.step", "optimizers.py", OPTIMIZERS, (Hole("SGD.step", "self.velocity"),),
+        "The two lines with the arrow above, for theta, grad and self.velocity; theta is to be changed in place.",
+        (
+            "theta += ... changes the model's own vector. theta = ... would make a new one, of which the model knows "
+            "nothing.",
+            "self.velocity = self.momentum * self.velocity - self.learning_rate * grad, then add it to theta.",
+        ),
+        checks.sgd,
+    ),
+    Step(
+        "Adam.step_as_it_reads", "optimizers.py", OPTIMIZERS, (Hole("Adam.step_as_it_reads", "self.m"),),
+        "The four lines of the formula above, for self.m, self.v, g, self.t and theta, which is to be changed in "
+        "place. (The same without new arrays is step, below.)",
+        (
+            "self.m and self.v are new running means: beta_1 times the old one and 1 - beta_1 times g; for v likewise, "
+            "with g**2. alpha is one number: math.sqrt.",
+            "theta -= alpha * self.m / (np.sqrt(self.v) + self.epsilon)",
+        ),
+        checks.adam,
+    ),
+    Step(
+        "accuracy", "metrics.py", MNIST, (Hole("accuracy"),),
+        "Return the share as a float. labels is (N,), or one-hot rows (N, C).",
+        (
+            "scores.argmax(axis=1): the column of the largest score in each row. One-hot labels have labels.ndim == 2.",
+            "Compare these with the labels, or with labels.argmax(axis=1). The mean of True and False is a share.",
+        ),
+        checks.accuracy,
+    ),
+    Step(
+        "batches", "training.py", MNIST, (Hole("batches"),),
+        "Give pairs (x, y) of batch_size rows, in the order of a permutation drawn from rng, or in order if shuffle "
+        "is False. The last one may be smaller.",
+        (
+            "Shuffle the numbers of the rows: np.random.default_rng(rng).permutation(len(x)). Then x[rows] and y[rows] "
+            "are the rows of a batch.",
+            "for start in range(0, len(x), batch_size): rows = order[start : start + batch_size], then yield x[rows], "
+            "y[rows]",
+        ),
+        checks.batches,
+    ),
+    Step(
+        "train_epoch", "training.py", MNIST,
+        (
+            Hole("train_epoch", "outputs = ", "value = "),
+            Hole("train_epoch", "model.backward", "optimizer.step"),
+        ),
+        "One step of training: outputs of the model (this is training), value of the loss; then the gradient back "
+        "through the model, and a step of the optimizer.",
+        (
+            "model.forward has an argument training; loss.forward takes the outputs and the labels y.",
+            "model.backward(loss.backward()), then optimizer.step()",
+        ),
+        checks.train_epoch,
+    ),
+)  # fmt: skip
