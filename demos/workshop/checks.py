@@ -33,26 +33,43 @@ def close(one, other):
     return np.shape(one) == np.shape(other) and np.allclose(one, other, rtol=1e-5, atol=1e-7)
 
 
-def compare(given, what, got, expected, mistakes):
-    """Shapes first, then values. ``mistakes`` are results that tell what was done: {words: result}."""
+def compare(given, what, call, expected, mistakes):
+    """Shapes first, then values, of what ``call()`` returns. ``mistakes`` are results that tell what was done:
+    {words: result}."""
+    try:
+        got = call()
+    except Exception as error:
+        error.add_note(f"for {given}")
+        raise
     expected = np.asarray(expected)
     is_number = isinstance(got, np.ndarray | np.generic | float | int)
-    expect(is_number, f"{what} should be {kind(expected)}, yours is {got!r}: does the function end with return?")
-    hint = "".join(f": {words}" for words, result in mistakes.items() if close(got, result))
+    kind = f"an array of shape {expected.shape}" if expected.ndim else "one number"
+    expect(is_number, f"{what} should be {kind}, yours is {got!r}: does the function end with return?")
+    hint = "".join(f"\n{words}" for words, result in mistakes.items() if close(got, result))
     if np.shape(got) != expected.shape:
-        if not hint and np.shape(got) == expected.shape[::-1]:
-            hint = ": it looks transposed"
-        raise StepError(f"for {given}\n{what} should have the shape {expected.shape}, yours has {np.shape(got)}{hint}")
-    values = f"for {given}\n{what} should be {shown(expected)}, yours is {shown(got)}{hint}"
-    expect(close(got, expected), values)
-
-
-def kind(expected):
-    return f"an array of shape {expected.shape}" if expected.ndim else "one number"
+        hint = hint or ("\nit looks transposed" if np.shape(got) == expected.shape[::-1] else "")
+        shapes = f"{what} should have the shape {expected.shape}, and has {np.shape(got)}: {shown(got)}"
+        raise StepError(f"for {given}\n{shapes}{hint}")
+    expect(close(got, expected), f"for {given}\n{what} should be {shown(expected)}\nyours is {shown(got)}{hint}")
 
 
 def untouched(name, now, before, fix):
     expect(np.array_equal(now, before), f"{name} was changed from {shown(before)} to {shown(now)}: {fix}")
+
+
+def numerical(given, what, call, expected, fix):
+    """For numbers that are large: does it overflow, or lose its digits?"""
+    try:
+        got = call()
+    except RuntimeWarning as warning:
+        raise StepError(f"for {given}\n{what} fails: {warning}\n{fix}") from warning
+    words = f"for {given}\n{what} should be {shown(expected)}\nyours is {shown(got)}\n{fix}"
+    expect(close(got, expected), words)
+
+
+def expect_kept(layer, y):
+    kept = getattr(layer, "y", None)
+    expect(kept is not None and close(kept, y), "y is right, but backward will need it: keep it in self.y")
 
 
 def inputs(n=5, width=4):
@@ -73,7 +90,7 @@ def dense_forward(net: Net):
     x = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 1.0]])
     compare(
         "x = [[1, 2, 0], [0, 1, 1]], W = [[1, 0], [2, 1], [0, 3]], b = [10, 20]",
-        "y", dense.forward(x), [[15, 22], [12, 24]],
+        "y", lambda: dense.forward(x), [[15, 22], [12, 24]],
         {
             "the bias b is missing": [[5, 2], [2, 4]],
             "b is taken off: it is to be added": [[-5, -18], [-8, -16]],
@@ -86,55 +103,57 @@ def dense_forward(net: Net):
 
 def relu_forward(net: Net):
     relu, x = net.ReLU(), np.array([[-1.0, 0.0, 2.0]])
-    y = relu.forward(x)
     compare(
-        "x = [[-1, 0, 2]]", "y", y, [[0, 0, 2]],
+        "x = [[-1, 0, 2]]", "y", lambda: relu.forward(x), [[0, 0, 2]],
         {
             "this is the smaller one of x and 0": [[-1, 0, 0]],
             "this is |x|": [[1, 0, 2]],
             "this is the slope of y, 0 or 1: y is x where x > 0": [[0, 0, 1]],
-            "this is the largest number of all: np.maximum(x, 0) goes number by number, np.max does not": 2,
+            "this is the largest number of all: np.maximum goes number by number, np.max does not": 2,
+            "this is the largest number of each column: np.maximum goes number by number, np.max does not": [-1, 0, 2],
         },
     )  # fmt: skip
     untouched("x", x, [[-1, 0, 2]], "it belongs to others as well: make a new array")
-    kept = getattr(relu, "y", None)
-    expect(kept is not None and np.array_equal(kept, y), "y is right, but backward will need it: keep it in self.y")
+    expect_kept(relu, [[0, 0, 2]])
 
 
-def glorot(net: Net):
-    call = "glorot_uniform(300, 200, rng=0)"
-    make = net.initializers.glorot_uniform
-    W, limit = make(300, 200, rng=0), math.sqrt(6 / 500)
-    expect(isinstance(W, np.ndarray), f"{call} should be an array, yours is {W!r}: does it end with return?")
-    turned = ": (n_in, n_out) is meant" if W.shape == (200, 300) else ""
-    expect(W.shape == (300, 200), f"{call} should have the shape (300, 200), yours has {W.shape}{turned}")
-    alike = f"{call} should be random numbers, yours are all {shown(W[0, 0])}: all units would stay equal"
-    expect(np.ptp(W) > 0, alike)
-    largest, words = float(np.abs(W).max()), f"for {call} all numbers should lie between -limit and limit"
-    expect(W.min() < 0, f"{words}, yours lie between 0 and {largest:.4f}: half of them should be negative")
+def where_weights_start(net: Net):
+    both = {math.sqrt(6 / 500): "glorot_uniform", math.sqrt(6 / 300): "he_uniform"}
     likely = {
-        math.sqrt(6): "n_in + n_out is missing",
+        math.sqrt(6): "the number of inputs is missing",
+        math.sqrt(6 / 200): "this is sqrt(6 / n_out)",
+        math.sqrt(2 / 500): "a uniform distribution has the variance limit² / 3: hence the 6, not 2",
         6 / 500: "the square root is missing",
-        math.sqrt(6 / 300): "n_out is missing: 6 / (n_in + n_out)",
-        math.sqrt(6 / 200): "n_in is missing: 6 / (n_in + n_out)",
-        math.sqrt(2 / 500): "a uniform distribution has the variance limit² / 3: 6, not 2",
+        6 / 300: "the square root is missing",
         1: "the limit is missing",
     }
-    hint = "".join(f": {words}" for other, words in likely.items() if 0.99 * other < largest <= 1.0001 * other)
-    right = 0.99 * limit < largest <= 1.0001 * limit
-    expect(right, f"{words} = sqrt(6 / 500) = {limit:.4f}, yours go up to {largest:.4f}{hint}")
-    spread, should = float(W.std()), limit / math.sqrt(3)
-    uniform = "yours are not uniform: use default_rng(rng).uniform(-limit, limit, (n_in, n_out))"
-    expect(0.98 < spread / should < 1.02, f"the standard deviation should be {should:.4f}, is {spread:.4f}: {uniform}")
-    expect(np.array_equal(W, make(300, 200, rng=0)), "the same rng=0 should give the same W again: draw from rng")
-    rng = np.random.default_rng(0)
-    expect(
-        not np.array_equal(make(3, 2, rng=rng), make(3, 2, rng=rng)),
-        "two calls with one Generator should give two different W: np.random.default_rng(rng) goes on with it",
-    )
-    for dtype in (np.float32, np.float64):
-        name, got = dtype.__name__, make(2, 2, dtype=dtype).dtype
-        expect(got == dtype, f"with dtype={name} W should be {name}, yours is {got}: .astype(dtype)")
+    for limit, name in both.items():
+        make, call = getattr(net.initializers, name), f"{name}(300, 200, rng=0)"
+        W = make(300, 200, rng=0)
+        expect(isinstance(W, np.ndarray), f"{call} should be an array, yours is {W!r}: does it end with return?")
+        turned = ": (n_in, n_out) is meant" if W.shape == (200, 300) else ""
+        expect(W.shape == (300, 200), f"{call} should have the shape (300, 200), yours has {W.shape}{turned}")
+        alike = f"{call} should be random numbers, yours are all {shown(W[0, 0])}: all units would stay equal"
+        expect(np.ptp(W) > 0, alike)
+        largest, words = float(np.abs(W).max()), f"the numbers of {call} should lie between -limit and limit"
+        expect(W.min() < 0, f"{words}, yours lie between 0 and {largest:.4f}: half of them should be negative")
+        others = likely | {each: f"this is the limit of {name}" for each, name in both.items()}
+        hint = "".join(f": {words}" for each, words in others.items() if 0.99 * each < largest <= 1.0001 * each)
+        right = 0.99 * limit < largest <= 1.0001 * limit
+        expect(right, f"{words} = {limit:.4f}, yours go up to {largest:.4f}{hint}")
+        spread, should = float(W.std()), limit / math.sqrt(3)
+        fix = "use default_rng(rng).uniform(-limit, limit, (n_in, n_out))"
+        words = f"the standard deviation of {call} should be {should:.4f}, yours is {spread:.4f}"
+        expect(0.98 < spread / should < 1.02, f"{words}: the numbers are not uniform, {fix}")
+        expect(np.array_equal(W, make(300, 200, rng=0)), "the same rng=0 should give the same W again: draw from rng")
+        rng = np.random.default_rng(0)
+        expect(
+            not np.array_equal(make(3, 2, rng=rng), make(3, 2, rng=rng)),
+            "two calls with one Generator should give two different W: np.random.default_rng(rng) goes on with it",
+        )
+        for dtype in (np.float32, np.float64):
+            kind, got = dtype.__name__, make(2, 2, dtype=dtype).dtype
+            expect(got == dtype, f"with dtype={kind} {name} should be {kind}, yours is {got}: .astype(dtype)")
 
 
 # ---- Chapter 3: loss -------------------------------------------------------------------------------------------------
@@ -142,9 +161,8 @@ def glorot(net: Net):
 
 def softmax_forward(net: Net):
     softmax, x = net.Softmax(), np.log([[1.0, 3.0], [1.0, 1.0]])
-    y = softmax.forward(x.copy())
     compare(
-        "x = [[log 1, log 3], [log 1, log 1]]", "y", y, [[0.25, 0.75], [0.5, 0.5]],
+        "x = [[log 1, log 3], [log 1, log 1]]", "y", lambda: softmax.forward(x.copy()), [[0.25, 0.75], [0.5, 0.5]],
         {
             "this is exp(x), not yet divided by its sum": [[1, 3], [1, 1]],
             "each exp(x) is divided by its row's largest one, not by the row's sum": [[1 / 3, 1], [1, 1]],
@@ -153,16 +171,15 @@ def softmax_forward(net: Net):
             "the sums of the rows are in the columns: keepdims=True": [[0.25, 1.5], [0.25, 0.5]],
         },
     )  # fmt: skip
-    kept = getattr(softmax, "y", None)
-    expect(kept is not None and np.array_equal(kept, y), "y is right, but backward will need it: keep it in self.y")
-    far, words = np.array([[1000.0, 0.0], [0.0, 0.0]]), "for x = [[1000, 0], [0, 0]]"
-    fix = "take the largest number of each row off that row first, x - x.max(axis=-1, keepdims=True): y stays the same"
-    try:
-        y = softmax.forward(far.copy())
-    except RuntimeWarning as warning:
-        raise StepError(f"{words} exp(1000) is more than a float can hold ({warning}): {fix}") from warning
-    expect(close(y, [[1, 0], [0.5, 0.5]]), f"{words} y should be [[1, 0], [0.5, 0.5]], yours is {shown(y)}: {fix}")
-    softmax.forward(far)
+    expect_kept(softmax, [[0.25, 0.75], [0.5, 0.5]])
+    far = np.array([[1000.0, 0.0], [0.0, 0.0]])
+    numerical(
+        "x = [[1000, 0], [0, 0]]",
+        "y",
+        lambda: softmax.forward(far),
+        [[1, 0], [0.5, 0.5]],
+        "take the largest number of each row off that row first, x - x.max(axis=-1, keepdims=True): y stays the same",
+    )
     untouched("x", far, [[1000, 0], [0, 0]], "make a new array, x - ..., and not x -= ...")
 
 
@@ -171,7 +188,7 @@ def softmax_cross_entropy_forward(net: Net):
     right = -(math.log(0.75) + math.log(0.5)) / 2
     compare(
         "z = [[log 1, log 3], [log 1, log 1]], labels = [1, 0]: p = [[0.25, 0.75], [0.5, 0.5]], and",
-        "L", loss.forward(z.copy(), [1, 0]), right,
+        "L", lambda: loss.forward(z.copy(), [1, 0]), right,
         {
             "the mean over the rows is missing: N = 2 times too large": 2 * right,
             "the sign is flipped: log p is negative, the loss is not": -right,
@@ -179,16 +196,12 @@ def softmax_cross_entropy_forward(net: Net):
             "this is the mean of all log p: only that of the label counts": -(math.log(3 / 16) + math.log(1 / 4)) / 4,
             "these are the log p of all classes: only that of the label counts": -math.log(3 / 64) / 2,
             "this is the mean of -p, without the logarithm": -(0.75 + 0.5) / 2,
+            "the sum of exp goes over the batch: each row has its own, axis=1, keepdims=True": math.log(12) / 2,
         },
     )  # fmt: skip
     fix = "use log p_k = z_k - max z - log sum_j exp(z_j - max z): nothing overflows, no p is rounded to 0"
-    words = "for z = [[10000, 0]], labels = [1], L should be 10000"
     far = np.array([[1e4, 0.0]])
-    try:
-        value = loss.forward(far, [1])
-    except RuntimeWarning as warning:
-        raise StepError(f"{words}, yours fails ({warning}): {fix}") from warning
-    expect(close(value, 1e4), f"{words}, yours is {value}: {fix}")
+    numerical("z = [[10000, 0]], labels = [1]", "L", lambda: loss.forward(far, [1]), 1e4, fix)
     untouched("z", far, [[1e4, 0.0]], "make a new array, z = z - ..., and not z -= ...")
 
 
@@ -203,8 +216,8 @@ def relu_backward(net: Net):
     relu = net.ReLU()
     relu.forward(np.array([[-1.0, 0.0, 2.0, 3.0]]))
     compare(
-        "x = [[-1, 0, 2, 3]], dy = [[5, 5, 5, -7]]", "dx", relu.backward(np.array([[5.0, 5.0, 5.0, -7.0]])),
-        [[0, 0, 5, -7]],
+        "x = [[-1, 0, 2, 3]], dy = [[5, 5, 5, -7]]", "dx",
+        lambda: relu.backward(np.array([[5.0, 5.0, 5.0, -7.0]])), [[0, 0, 5, -7]],
         {
             "everything gets through: y is never below 0, ask for y > 0": [[5, 5, 5, -7]],
             "this asks where dy > 0: the mask is where y > 0": [[5, 5, 5, 0]],
@@ -219,7 +232,7 @@ def relu_backward(net: Net):
 def sigmoid(net: Net):
     layer, x = net.Sigmoid(), np.array([[0.0, math.log(3)]])
     compare(
-        "x = [[0, log 3]]", "y", layer.forward(x), [[0.5, 0.75]],
+        "x = [[0, log 3]]", "y", lambda: layer.forward(x), [[0.5, 0.75]],
         {
             "this is 1 / (1 + exp(x)): the sign is missing": [[0.5, 0.25]],
             "this is 1 + exp(-x): y is 1 divided by it": [[2, 4 / 3]],
@@ -227,8 +240,8 @@ def sigmoid(net: Net):
         },
     )  # fmt: skip
     compare(
-        "x = [[0, log 3]], so y = [[0.5, 0.75]], and dy = [[4, 16]]", "dx", layer.backward(np.array([[4.0, 16.0]])),
-        [[1, 3]],
+        "x = [[0, log 3]], so y = [[0.5, 0.75]], and dy = [[4, 16]]", "dx",
+        lambda: layer.backward(np.array([[4.0, 16.0]])), [[1, 3]],
         {
             "dy is missing": [[0.25, 0.1875]],
             "1 - y is missing": [[2, 12]],
@@ -236,26 +249,29 @@ def sigmoid(net: Net):
             "the slope is y (1 - y), not x (1 - x)": [[0, 16 * math.log(3) * (1 - math.log(3))]],
         },
     )  # fmt: skip
-    far, words = np.array([[-1000.0, 1000.0]]), "for x = [[-1000, 1000]] y should be [[0, 1]]"
-    fix = "e = exp(-|x|) cannot overflow: y = 1 / (1 + e) for x >= 0, e / (1 + e) below"
-    try:
-        y = layer.forward(far)
-    except RuntimeWarning as warning:
-        raise StepError(f"{words}, yours fails ({warning}): {fix}") from warning
-    expect(close(y, [[0, 1]]), f"{words}, yours is {shown(y)}: {fix}")
+    numerical(
+        "x = [[-1000, 1000]]",
+        "y",
+        lambda: layer.forward(np.array([[-1000.0, 1000.0]])),
+        [[0, 1]],
+        "e = exp(-|x|) cannot overflow: y = 1 / (1 + e) for x >= 0, e / (1 + e) below",
+    )
     net.check_layer(layer, inputs())
 
 
 def softmax_backward(net: Net):
     softmax = net.Softmax()
-    softmax.forward(np.log([[1.0, 3.0]]))
+    softmax.forward(np.log([[1.0, 3.0], [1.0, 1.0]]))
     compare(
-        "y = [[0.25, 0.75]], dy = [[1, 0]]", "dx", softmax.backward(np.array([[1.0, 0.0]])), [[0.1875, -0.1875]],
+        "y = [[0.25, 0.75], [0.5, 0.5]], dy = [[1, 0], [0, 2]]", "dx",
+        lambda: softmax.backward(np.array([[1.0, 0.0], [0.0, 2.0]])), [[0.1875, -0.1875], [-0.5, 0.5]],
         {
-            "only the diagonal, dy y (1 - y): each output depends on all inputs of its row": [[0.1875, 0]],
-            "the sum is that of dy_j y_j, not of dy_j": [[0, -0.75]],
-            "the sum is missing": [[0.25, 0]],
-            "the factor y_k is missing": [[0.75, -0.25]],
+            "only the diagonal, dy y (1 - y): each output depends on all inputs of its row": [[0.1875, 0], [0, 0.5]],
+            "the sum is that of dy_j y_j, not of dy_j": [[0, -0.75], [-1, 0]],
+            "the sum is missing": [[0.25, 0], [0, 1]],
+            "the factor y_k is missing": [[0.75, -0.25], [-1, 1]],
+            "the sum goes over the batch: each row has its own, axis=-1, keepdims=True":
+                [[-0.0625, -0.9375], [-0.625, 0.375]],
         },
     )  # fmt: skip
     net.check_layer(softmax, inputs())
@@ -265,7 +281,7 @@ def softmax_cross_entropy_backward(net: Net):
     loss = net.SoftmaxCrossEntropy()
     loss.forward(np.log([[1.0, 3.0], [1.0, 1.0]]), [1, 0])
     compare(
-        "p = [[0.25, 0.75], [0.5, 0.5]], t = [[0, 1], [1, 0]]", "dz", loss.backward(),
+        "p = [[0.25, 0.75], [0.5, 0.5]], t = [[0, 1], [1, 0]]", "dz", loss.backward,
         [[0.125, -0.125], [-0.25, 0.25]],
         {
             "N = 2 times too large: the mean over the batch is taken here, in the loss": [[0.25, -0.25], [-0.5, 0.5]],
@@ -284,7 +300,7 @@ def cross_entropy_backward(net: Net):
     loss.forward(np.array([[1.0, 3.0], [2.0, 2.0]]), np.eye(2)[[1, 0]])
     compare(
         "s = [[1, 3], [2, 2]], t = [[0, 1], [1, 0]]: S = [[4], [4]], q = [[0.25, 0.75], [0.5, 0.5]], and",
-        "ds", loss.backward(), [[0.125, -1 / 24], [-0.125, 0.125]],
+        "ds", loss.backward, [[0.125, -1 / 24], [-0.125, 0.125]],
         {
             "N = 2 times too large: the mean over the batch is taken here, in the loss":
                 [[0.25, -1 / 12], [-0.25, 0.25]],
@@ -295,11 +311,14 @@ def cross_entropy_backward(net: Net):
             "the sum is that of dq_j q_j, not of dq_j": [[1 / 6, 0], [0, 0.25]],
         },
     )  # fmt: skip
-    loss.forward(np.array([[5.0, 0.0]]), np.array([[0.0, 1.0]]))
+    loss.forward(np.array([[5.0, 0.0, 3.0]]), np.array([[0.5, 0.5, 0.0]]))
     compare(
-        "s = [[5, 0]], t = [[0, 1]], where q = [[1, 0]] was clipped to [[1 - epsilon, epsilon]],", "ds",
-        loss.backward(), [[0, 0]],
-        {"dq is 0 where q was clipped, and self.inside is False there": [[0.2 * (1 - 1e-7), -0.2e7 * (1 - 1e-7)]]},
+        "s = [[5, 0, 3]], t = [[0.5, 0.5, 0]]: q = [[0.625, 0, 0.375]], of which the 0 was clipped to epsilon, and",
+        "ds", loss.backward, [[-0.0375, 0.0625, 0.0625]],
+        {
+            "dq is 0 where q was clipped, and self.inside is False there": [[0.025, (-5e6 + 1) / 8, 0.125]],
+            "where q was clipped, dq is 0, but ds is not: S depends on that score": [[-0.0375, 0, 0.0625]],
+        },
     )  # fmt: skip
     net.check_loss(loss.__class__(), np.abs(inputs()) + 0.1, np.eye(4)[[0, 1, 2, 3, 0]])
 
@@ -323,31 +342,29 @@ def chain(net: Net):
     both = net.Chain([Times("first", 2), Times("last", 10)])
     given = "two layers, y = 2 x + 1 and then y = 10 x + 1, and x = [[3]]"
     compare(
-        given, "y", both.forward(np.array([[3.0]])), [[71]],
+        given, "y", lambda: both.forward(np.array([[3.0]])), [[71]],
         {
             "this is the last layer first": [[63]],
-            "this is the last layer alone: what one returns is what the next one gets, x = ...": [[31]],
-            "this is the first layer alone: the return stands within the loop": [[7]],
+            "this is the last layer alone: what one layer returns is what the next one gets, x = ...": [[31]],
+            "this is the first layer alone: does the loop go through all of them?": [[7]],
             "no layer was asked, or nothing was done with what it returned: x = layer.forward(x)": [[3]],
         },
     )  # fmt: skip
-    dx = both.backward(np.array([[1.0]]))
-    backwards = "backward goes from the last layer to the first: reversed(...)"
-    expect(calls[:2] != ["first", "last"], f"for {given}, backward asked first, then last: {backwards}")
     compare(
-        f"{given} and dy = [[1]]", "dx", dx, [[20]],
+        f"{given}, and dy = [[1]]", "dx", lambda: both.backward(np.array([[1.0]])), [[20]],
         {
             "each layer gets the same dy: the dx of one layer is the dy of the one before it, dy = ...": [[2]],
-            "this is the last layer alone: the return stands within the loop": [[10]],
+            "this is the last layer alone: does the loop go through all of them?": [[10]],
             "nothing was done with what the layers returned: dy = layer.backward(dy)": [[1]],
         },
     )  # fmt: skip
+    expect(calls == ["last", "first"], f"backward asked {', then '.join(calls)}: it goes from the last to the first")
     calls.clear()
     both.first = 1
     both.forward(np.array([[3.0]]))
     both.backward(np.array([[1.0]]))
-    words = "with self.first = 1, backward should end at layer 1, as nothing before it is trained"
-    expect(calls == ["last"], f"{words}, yours asked {', then '.join(calls) or 'none'}: self.layers[self.first :]")
+    words = "with self.first = 1, backward should end at layer 1, the last, as nothing before it is trained"
+    expect(calls == ["last"], f"{words}\nyours asked {', then '.join(calls) or 'none'}: self.layers[self.first :]")
     model = net.Sequential([net.Dense(4, 5, rng=0), net.ReLU(), net.Dense(5, 3, rng=1)])
     net.check_model(model, net.SoftmaxCrossEntropy(), inputs(), np.array([0, 1, 2, 0, 1]))
 
@@ -359,7 +376,7 @@ def slope(net: Net):
     x = np.array([2.0, 5.0])
     cube = "f(x) = x_0³ + x_1, x = [2, 5], i = 0, h = 0.1: f is 14.261 at 2.1, 13 at 2, 11.859 at 1.9, and"
     compare(
-        cube, "the slope", net.checking.slopes.plain_slope(lambda x: x[0] ** 3 + x[1], x, 0, 0.1), 12.01,
+        cube, "the slope", lambda: net.checking.slopes.plain_slope(lambda x: x[0] ** 3 + x[1], x, 0, 0.1), 12.01,
         {
             "h was added on one side only: the error shrinks with h, of central differences with h²": 12.61,
             "h was taken off on one side only: the error shrinks with h, of central differences with h²": 11.41,
@@ -368,12 +385,14 @@ def slope(net: Net):
             "the difference is not yet divided by 2h": 2.402,
             "the sign is flipped: f(x + h) - f(x - h)": -12.01,
             "h was added to all numbers of x, not only to x_i": 13.01,
+            "both points are the same: a = x makes no copy of x, x.copy() does": 0,
         },
     )  # fmt: skip
     untouched("x", x, [2, 5], "work on copies, such as x + step")
     compare(
-        "f(x) = x_01 x_10, x = [[1, 2], [3, 4]], i = 2: the third number,", "the slope",
-        net.checking.slopes.plain_slope(lambda x: x[0, 1] * x[1, 0], np.array([[1.0, 2.0], [3.0, 4.0]]), 2), 2.0,
+        "f(x) = x_01 x_10, x = [[1, 2], [3, 4]], i = 2, which is its third number: i counts through all rows",
+        "the slope",
+        lambda: net.checking.slopes.plain_slope(lambda x: x[0, 1] * x[1, 0], np.array([[1.0, 2.0], [3.0, 4.0]]), 2), 2,
         {"i counts through all of x, whatever its shape: step.flat[i] = h": 0.0},
     )  # fmt: skip
 
@@ -397,7 +416,7 @@ def sgd(net: Net):
     given = "theta = [1, 2], grad = [1, -4], learning_rate = 0.1"
     optimizer.step()
     compare(
-        given, "theta", model.theta, [0.9, 2.4],
+        given, "theta", lambda: model.theta, [0.9, 2.4],
         {
             IN_PLACE: [1, 2],
             "uphill: the gradient is to be taken off": [1.1, 1.6],
@@ -406,7 +425,7 @@ def sgd(net: Net):
     )  # fmt: skip
     optimizer.step()
     compare(
-        f"{given}, momentum = 0.5, after a second step with the same grad", "theta", model.theta, [0.75, 3],
+        f"{given}, momentum = 0.5, after a second step with the same grad", "theta", lambda: model.theta, [0.75, 3],
         {
             "the momentum is missing: half of the last velocity is to be added": [0.8, 2.8],
             "the old velocity is added whole, not momentum times it": [0.7, 3.2],
@@ -444,7 +463,7 @@ def adam(net: Net):
     ):  # fmt: skip
         optimizer.step_as_it_reads()
         given = f"theta = [1, 2] and grad = [10, -0.001] each time, learning_rate = 0.1, after {given}"
-        compare(given, "theta", model.theta, expected, mistakes)
+        compare(given, "theta", lambda: model.theta, expected, mistakes)
     untouched("grad", model.grad, [10, -0.001], "it is the model's own: make a new array")
 
 
@@ -458,14 +477,12 @@ def accuracy(net: Net):
         "this is the share of those that are wrong": 0.25,
         "each row's largest score is its column, argmax(axis=1): argmax() alone is one number for all": 0.25,
     }
+    right, one_hot = np.array([1, 1, 1, 0]), np.eye(2)[[1, 1, 1, 0]]
     words = "scores = [[0.1, 0.9], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]]"
-    right = net.metrics.accuracy(scores, np.array([1, 1, 1, 0]))
-    compare(f"{words}, labels = [1, 1, 1, 0],", "the accuracy", right, 0.75, mistakes)
-    right = net.metrics.accuracy(scores, np.eye(2)[[1, 1, 1, 0]])
-    compare(
-        f"{words} and one-hot labels, [[0, 1], [0, 1], [0, 1], [1, 0]],", "the accuracy", right, 0.75,
-        {**mistakes, "the label of a one-hot row is where its 1 is, labels.argmax(axis=1)": [[0]]},
-    )  # fmt: skip
+    accuracy = net.metrics.accuracy
+    compare(f"{words}, labels = [1, 1, 1, 0]", "the accuracy", lambda: accuracy(scores, right), 0.75, mistakes)
+    words += ", and labels as one-hot rows, [[0, 1], [0, 1], [0, 1], [1, 0]], whose 1 is at labels.argmax(axis=1)"
+    compare(words, "the accuracy", lambda: accuracy(scores, one_hot), 0.75, mistakes)
 
 
 def batches(net: Net):
@@ -475,7 +492,7 @@ def batches(net: Net):
     expect(made is not None, f"for {given} there should be three pairs (x, y), yours is None: return or yield them")
     plain = pairs(made, f"{given}, shuffle=False")
     sizes = [len(rows) for rows, _ in plain]
-    lost = ": the last batch may be smaller, but not be left out" if sizes == [4, 4] else ""
+    lost = "\nthe last batch may be smaller, but must not be left out" if sizes == [4, 4] else ""
     expect(sizes == [4, 4, 2], f"for {given} the batches should have [4, 4, 2] rows, yours have {sizes}{lost}")
     order = np.concatenate([labels for _, labels in plain]).tolist()
     expect(order == y.tolist(), f"with shuffle=False the rows should come in order, yours are {order}")
@@ -484,14 +501,16 @@ def batches(net: Net):
     for _ in range(2):
         shuffled = pairs(net.batches(x, y, 4, rng=rng), given)
         rows, labels = (np.concatenate(parts) for parts in zip(*shuffled, strict=True))
+        for name, numbers in (("x", x[:, 0]), ("y", y)):
+            untouched(name, numbers, np.arange(10), "shuffle the numbers of the rows, not the caller's rows")
         expect(
             np.array_equal(np.sort(rows[:, 0]), y),
             f"each row should come once, yours are {shown(rows[:, 0])}: draw one order for all, a permutation",
         )
         expect(
             np.array_equal(rows[:, 0], labels),
-            f"for {given} x and y were shuffled differently: rows {shown(rows[:, 0])} have the labels {shown(labels)}, "
-            "which were the same numbers: use one order for both",
+            f"for {given} the rows {shown(rows[:, 0])}\nhave the labels {shown(labels)}: x and y were shuffled "
+            "differently, use one order for both",
         )
         orders.append(labels.tolist())
     expect(orders[0] != y.tolist(), f"with shuffle=True the order should be random, yours is {orders[0]}")
@@ -501,7 +520,6 @@ def batches(net: Net):
     )
     again = [[labels.tolist() for _, labels in net.batches(x, y, 4, rng=7)] for _ in range(2)]
     expect(again[0] == again[1], "the same seed, rng=7, should give the same order again: draw from rng")
-    untouched("x", x[:, 0], np.arange(10), "shuffle the numbers of the rows, not the caller's rows")
 
 
 def pairs(made, given):
@@ -548,11 +566,11 @@ def train_epoch(net: Net):
         hint = ""
         missing = [each for each in expected if each not in got]
         if "model.forward without training=True" in got:
-            hint = ": forward has to know that this is training, for layers such as Dropout"
+            hint = "\nforward has to know that this is training, for layers such as Dropout"
         elif missing:
-            hint = f": {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
+            hint = f"\n{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
         elif "optimizer.step" in got and got.index("optimizer.step") < got.index("model.backward"):
-            hint = ": a step before backward takes the gradient of the batch before"
+            hint = "\na step before backward takes the gradient of the batch before"
         raise StepError(
             f"each batch should call {', '.join(expected)}\nyours calls {', '.join(got) or 'nothing'}{hint}"
         )

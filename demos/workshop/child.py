@@ -115,20 +115,27 @@ def words(error, folder):
     if isinstance(error, StepError | nnscratch.GradientError) or type(error).__name__ == "GradientError":
         cause = error.__cause__
         told = cause is None or isinstance(cause, RuntimeWarning)
-        return str(error) if told else f"{error}\n{line_of(cause, folder)}"
+        return str(error) if told else "\n".join(filter(None, [str(error), line_of(cause, folder), familiar(cause)]))
     if isinstance(error, NotImplementedError) and str(error).startswith("step "):
         return f"not written yet: {error}\n" + line_of(error, folder).split(":")[0]
     if isinstance(error, SystemExit):
         return f"it ends the program, by exit() or sys.exit(): leave that out\n{line_of(error, folder)}"
     text = "\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
-    fix = next((fix for part, fix in FAMILIAR.items() if part in text), "")
-    return "\n".join(filter(None, [text, line_of(error, folder), fix]))
+    return "\n".join(filter(None, [text, line_of(error, folder), familiar(error)]))
+
+
+def familiar(error):
+    return next((fix for part, fix in FAMILIAR.items() if part in str(error)), "")
 
 
 FAMILIAR = {  # what is in an error, and what it usually comes from
     "'Parameter'": "W and b are Parameters: their numbers are in self.W.value and self.b.value",
+    "enough dimensions (has 0": "is one of them a Parameter? Its numbers are in .value, as in self.W.value",
+    "got ():": "a sum or mean without axis is one number for all; axis=0 makes one for each column",
+    "'int' object has no attribute": "rng may be a seed or None: np.random.default_rng(rng) makes a Generator of each",
+    "truth value": "if decides once, for all of it: np.where(condition, a, b) chooses number by number",
     "matmul": "of the two shapes of a product A @ B, the last number of A and the first of B have to be the same",
-    "could not be broadcast": "* and + go number by number, and want shapes that fit; @ is the matrix product",
+    "could not be broadcast": "+, * and == go number by number, and the shapes have to fit; @ is the matrix product",
     "'NoneType'": "a function that does not end with return returns None",
     "is not defined": "is it spelled as above, or does it live in self?",
     "has no attribute": "was it kept in self, under this name, before?",

@@ -190,10 +190,10 @@ def tell(folder, progress, name, event, printed):
     if event["event"] == "not mended":
         bug, history = BUGS[BUG_NAMES.index(name)], event["history"]
         progress.said[name] = event["found"]
-        lines.append(
-            f"trained for two epochs: loss {history['loss'][-1]:.4f}, {history['test_accuracy'][-1]:.1%} of the"
-        )
-        lines.append(f"test digits are right. Looks fine, and is not: mend {folder / 'bugs' / bug.file}")
+        accuracy = history["test_accuracy"][-1]
+        lines.append(f"trained for two epochs: loss {history['loss'][-1]:.4f}, {accuracy:.1%} of the test digits right")
+        looks = "it looks fine, and is not" if accuracy > 0.8 else "something is wrong"
+        lines.append(f"{looks}: mend {folder / 'bugs' / bug.file}")
     else:
         lines.append(event["words"])
     if printed:
@@ -202,7 +202,18 @@ def tell(folder, progress, name, event, printed):
         step = STEPS[STEP_NAMES.index(name)]
         lines.append(f"file: {folder / PACKAGE / step.file}; to read: docs/{step.chapter}")
     lines.append(f"a hint: {command(folder, '--hint')}")
-    say(textwrap.indent("\n".join(lines), MARGIN))
+    say(indented("\n".join(lines)))
+
+
+def indented(text, width=110):
+    """Below a heading; a line that is too long goes on in the next one."""
+    lines = []
+    for line in text.splitlines():
+        inner = line[: len(line) - len(line.lstrip())]
+        lines += textwrap.wrap(
+            line, width, initial_indent=MARGIN, subsequent_indent=f"{MARGIN}{inner}  ", drop_whitespace=False
+        ) or [""]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def compare(folder, yours, ours):
@@ -237,7 +248,7 @@ def hint(folder):
         return
     number = min(progress.hints.get(name, 0), len(hints) - 1)
     say(f"{' '.join(heading(name).split())}: hint {number + 1} of {len(hints)}")
-    say(textwrap.indent(textwrap.fill(hints[number], 100) if "\n" not in hints[number] else hints[number], "    "))
+    say(indented(hints[number]))
     progress.hints[name] = number + 1
     progress.save()
 

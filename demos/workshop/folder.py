@@ -65,7 +65,7 @@ def gaps(step):
         first, last = missing_lines(source, hole)
         original = "".join(source.splitlines(keepends=True)[first - 1 : last])
         indent = original[: len(original) - len(original.lstrip())]
-        task = textwrap.wrap(f"Step {number}{part}. {step.task}", 95 - len(indent))
+        task = textwrap.wrap(f"Step {number}{part}. {hole.task}", 95 - len(indent))
         stub = [*(f"# {line}" for line in task), f'raise NotImplementedError("step {number}, {hole.function}")']
         result.append(Gap(first, last, original, textwrap.indent("\n".join(stub) + "\n", indent)))
     return result
@@ -203,9 +203,9 @@ Then your framework trains on 10,000 digits, beside ours, and `curves.png` shows
 
 ## Find the bug
 
-Each of these files has a bug that somebody made in earnest. It runs, it trains, the digits are recognised, and nobody
-looks any further. Except you: mend it in the file. `--check` says whether it is gone, and `--hint` what gives it away.
-The formula in the docstring is right.
+Each of these files has a classic bug in it. The code runs, the training goes well, and nobody looks any further. You
+do. Find it, and mend it in the file. `--check` says whether it is gone, `--hint` what gives it away. The formula in
+the docstring is right.
 
 | bug | file | what is in it |
 | --- | --- | --- |
