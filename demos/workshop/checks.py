@@ -48,7 +48,7 @@ def compare(given, what, call, expected, mistakes):
     hint = "".join(f"\n{words}" for words, result in mistakes.items() if close(got, result))
     if np.shape(got) != expected.shape:
         hint = hint or ("\nit looks transposed" if np.shape(got) == expected.shape[::-1] else "")
-        shapes = f"{what} should have the shape {expected.shape}, and has {np.shape(got)}: {shown(got)}"
+        shapes = f"{what} should have the shape {expected.shape}, yours has {np.shape(got)}: {shown(got)}"
         raise StepError(f"for {given}\n{shapes}{hint}")
     expect(close(got, expected), f"for {given}\n{what} should be {shown(expected)}\nyours is {shown(got)}{hint}")
 
@@ -62,7 +62,7 @@ def numerical(given, what, call, expected, fix):
     try:
         got = call()
     except RuntimeWarning as warning:
-        raise StepError(f"for {given}\n{what} fails: {warning}\n{fix}") from warning
+        raise StepError(f"for {given}\n{what} cannot be computed: {warning}\n{fix}") from warning
     words = f"for {given}\n{what} should be {shown(expected)}\nyours is {shown(got)}\n{fix}"
     expect(close(got, expected), words)
 
@@ -93,7 +93,7 @@ def dense_forward(net: Net):
         "y", lambda: dense.forward(x), [[15, 22], [12, 24]],
         {
             "the bias b is missing": [[5, 2], [2, 4]],
-            "b is taken off: it is to be added": [[-5, -18], [-8, -16]],
+            "b was subtracted: add it": [[-5, -18], [-8, -16]],
             "b has one number for each column of y, not for each row": [[15, 12], [22, 24]],
             "x W is missing": [[10, 20], [10, 20]],
         },
@@ -140,7 +140,7 @@ def where_weights_start(net: Net):
         others = likely | {each: f"this is the limit of {name}" for each, name in both.items()}
         hint = "".join(f": {words}" for each, words in others.items() if 0.99 * each < largest <= 1.0001 * each)
         right = 0.99 * limit < largest <= 1.0001 * limit
-        expect(right, f"{words} = {limit:.4f}, yours go up to {largest:.4f}{hint}")
+        expect(right, f"{words} = {limit:.4f}\nyours go up to {largest:.4f}{hint}")
         spread, should = float(W.std()), limit / math.sqrt(3)
         fix = "use default_rng(rng).uniform(-limit, limit, (n_in, n_out))"
         words = f"the standard deviation of {call} should be {should:.4f}, yours is {spread:.4f}"
@@ -160,43 +160,50 @@ def where_weights_start(net: Net):
 
 
 def softmax_forward(net: Net):
-    softmax, x = net.Softmax(), np.log([[1.0, 3.0], [1.0, 1.0]])
+    softmax, x = net.Softmax(), np.log([[1 / 3, 1.0], [1 / 4, 1.0]])
     compare(
-        "x = [[log 1, log 3], [log 1, log 1]]", "y", lambda: softmax.forward(x.copy()), [[0.25, 0.75], [0.5, 0.5]],
+        "x = [[log 1/3, 0], [log 1/4, 0]]: exp(x) = [[1/3, 1], [1/4, 1]]",
+        "y", lambda: softmax.forward(x.copy()), [[0.25, 0.75], [0.2, 0.8]],
         {
-            "this is exp(x), not yet divided by its sum": [[1, 3], [1, 1]],
-            "each exp(x) is divided by its row's largest one, not by the row's sum": [[1 / 3, 1], [1, 1]],
-            "the sum goes over the batch: it has to go over each row, axis=-1": [[0.5, 0.75], [0.5, 0.25]],
-            "the sum is that of all rows: each row has its own, axis=-1, keepdims=True": [[1 / 6, 0.5], [1 / 6, 1 / 6]],
-            "the sums of the rows are in the columns: keepdims=True": [[0.25, 1.5], [0.25, 0.5]],
+            "this is exp(x), not yet divided by its sum": [[1 / 3, 1], [1 / 4, 1]],
+            "the sum goes over the batch: it has to go over each row, axis=-1": [[4 / 7, 0.5], [3 / 7, 0.5]],
+            "the sum is that of all rows: each row has its own, axis=-1, keepdims=True":
+                [[4 / 31, 12 / 31], [3 / 31, 12 / 31]],
+            "the sums of the rows were put side by side, not below each other: keepdims=True":
+                [[0.25, 0.8], [0.1875, 0.8]],
         },
     )  # fmt: skip
-    expect_kept(softmax, [[0.25, 0.75], [0.5, 0.5]])
+    expect_kept(softmax, [[0.25, 0.75], [0.2, 0.8]])
     far = np.array([[1000.0, 0.0], [0.0, 0.0]])
     numerical(
         "x = [[1000, 0], [0, 0]]",
         "y",
         lambda: softmax.forward(far),
         [[1, 0], [0.5, 0.5]],
-        "take the largest number of each row off that row first, x - x.max(axis=-1, keepdims=True): y stays the same",
+        "subtract the largest number of each row from that row first, x - x.max(axis=-1, keepdims=True)",
     )
     untouched("x", far, [[1000, 0], [0, 0]], "make a new array, x - ..., and not x -= ...")
 
 
 def softmax_cross_entropy_forward(net: Net):
-    loss, z = net.SoftmaxCrossEntropy(), np.log([[1.0, 3.0], [1.0, 1.0]])
-    right = -(math.log(0.75) + math.log(0.5)) / 2
+    loss, z = net.SoftmaxCrossEntropy(), np.log([[1 / 3, 1.0], [1 / 4, 1.0]])
+    right = -math.log(0.75 * 0.2) / 2
     compare(
-        "z = [[log 1, log 3], [log 1, log 1]], labels = [1, 0]: p = [[0.25, 0.75], [0.5, 0.5]], and",
+        "z = [[log 1/3, 0], [log 1/4, 0]], labels = [1, 0]: p = [[0.25, 0.75], [0.2, 0.8]]",
         "L", lambda: loss.forward(z.copy(), [1, 0]), right,
         {
             "the mean over the rows is missing: N = 2 times too large": 2 * right,
             "the sign is flipped: log p is negative, the loss is not": -right,
             "this is the mean over all N C numbers: divide by N, len(z)": right / 2,
-            "this is the mean of all log p: only that of the label counts": -(math.log(3 / 16) + math.log(1 / 4)) / 4,
-            "these are the log p of all classes: only that of the label counts": -math.log(3 / 64) / 2,
-            "this is the mean of -p, without the logarithm": -(0.75 + 0.5) / 2,
-            "the sum of exp goes over the batch: each row has its own, axis=1, keepdims=True": math.log(12) / 2,
+            "this is the mean of all log p: only that of the label counts": -math.log(0.25 * 0.75 * 0.2 * 0.8) / 4,
+            "these are the log p of all classes: only that of the label counts": -math.log(0.25 * 0.75 * 0.2 * 0.8) / 2,
+            "this is the mean of -p, without the logarithm": -(0.75 + 0.2) / 2,
+            "the sum of exp goes over all of z: each row has its own, axis=1, keepdims=True":
+                math.log(31 / 12) + math.log(4) / 2,
+            "the sum of exp goes over the batch: each row has its own, axis=1, keepdims=True":
+                math.log(2 * 4 * 7 / 12) / 2,
+            "the sums of the rows were put side by side, not below each other: keepdims=True":
+                math.log(5 / 4 * 4 * 4 / 3) / 2,
         },
     )  # fmt: skip
     fix = "use log p_k = z_k - max z - log sum_j exp(z_j - max z): nothing overflows, no p is rounded to 0"
@@ -272,6 +279,8 @@ def softmax_backward(net: Net):
             "the factor y_k is missing": [[0.75, -0.25], [-1, 1]],
             "the sum goes over the batch: each row has its own, axis=-1, keepdims=True":
                 [[-0.0625, -0.9375], [-0.625, 0.375]],
+            "the sums of the rows were put side by side, not below each other: keepdims=True":
+                [[0.1875, -0.75], [-0.125, 0.5]],
         },
     )  # fmt: skip
     net.check_layer(softmax, inputs())
@@ -299,7 +308,7 @@ def cross_entropy_backward(net: Net):
     loss = net.CrossEntropy()
     loss.forward(np.array([[1.0, 3.0], [2.0, 2.0]]), np.eye(2)[[1, 0]])
     compare(
-        "s = [[1, 3], [2, 2]], t = [[0, 1], [1, 0]]: S = [[4], [4]], q = [[0.25, 0.75], [0.5, 0.5]], and",
+        "s = [[1, 3], [2, 2]], t = [[0, 1], [1, 0]]: S = [[4], [4]], q = [[0.25, 0.75], [0.5, 0.5]]",
         "ds", loss.backward, [[0.125, -1 / 24], [-0.125, 0.125]],
         {
             "N = 2 times too large: the mean over the batch is taken here, in the loss":
@@ -313,7 +322,7 @@ def cross_entropy_backward(net: Net):
     )  # fmt: skip
     loss.forward(np.array([[5.0, 0.0, 3.0]]), np.array([[0.5, 0.5, 0.0]]))
     compare(
-        "s = [[5, 0, 3]], t = [[0.5, 0.5, 0]]: q = [[0.625, 0, 0.375]], of which the 0 was clipped to epsilon, and",
+        "s = [[5, 0, 3]], t = [[0.5, 0.5, 0]]: q = [[0.625, 0, 0.375]], whose 0 is clipped to epsilon",
         "ds", loss.backward, [[-0.0375, 0.0625, 0.0625]],
         {
             "dq is 0 where q was clipped, and self.inside is False there": [[0.025, (-5e6 + 1) / 8, 0.125]],
@@ -374,12 +383,12 @@ def chain(net: Net):
 
 def slope(net: Net):
     x = np.array([2.0, 5.0])
-    cube = "f(x) = x_0³ + x_1, x = [2, 5], i = 0, h = 0.1: f is 14.261 at 2.1, 13 at 2, 11.859 at 1.9, and"
+    cube = "f(x) = x_0³ + x_1, x = [2, 5], i = 0, h = 0.1 (f is 14.261 at 2.1, 13 at 2, 11.859 at 1.9)"
     compare(
         cube, "the slope", lambda: net.checking.slopes.plain_slope(lambda x: x[0] ** 3 + x[1], x, 0, 0.1), 12.01,
         {
             "h was added on one side only: the error shrinks with h, of central differences with h²": 12.61,
-            "h was taken off on one side only: the error shrinks with h, of central differences with h²": 11.41,
+            "h was subtracted on one side only: the error shrinks with h, of central differences with h²": 11.41,
             "the two points lie 2h apart, not h": 24.02,
             "divide by (2 * h): / 2 * h is (/ 2) * h": 0.1201,
             "the difference is not yet divided by 2h": 2.402,
@@ -399,7 +408,7 @@ def slope(net: Net):
 
 # ---- Chapter 6: optimizers -------------------------------------------------------------------------------------------
 
-IN_PLACE = "it did not move: theta = ... makes a new array and leaves the model's own as it is; in place: theta += ..."
+IN_PLACE = "it did not move: theta = ... makes a new array, of which the model knows nothing; in place: theta += ..."
 
 
 def two_weights(net: Net):
@@ -419,7 +428,7 @@ def sgd(net: Net):
         given, "theta", lambda: model.theta, [0.9, 2.4],
         {
             IN_PLACE: [1, 2],
-            "uphill: the gradient is to be taken off": [1.1, 1.6],
+            "this goes uphill: subtract the gradient": [1.1, 1.6],
             "learning_rate is missing": [0, 6],
         },
     )  # fmt: skip
@@ -429,7 +438,7 @@ def sgd(net: Net):
         {
             "the momentum is missing: half of the last velocity is to be added": [0.8, 2.8],
             "the old velocity is added whole, not momentum times it": [0.7, 3.2],
-            "momentum times velocity is taken off, not added": [0.85, 2.6],
+            "momentum times velocity was subtracted: add it": [0.85, 2.6],
         },
     )  # fmt: skip
     untouched("grad", model.grad, [1, -4], "it is the model's own: self.learning_rate * grad is a new array")
@@ -444,7 +453,7 @@ def adam(net: Net):
             "the first step", [0.9, 2.099685],
             {
                 IN_PLACE: [1, 2],
-                "uphill: alpha m / ... is to be taken off": [1.1, 1.900315],
+                "this goes uphill: subtract": [1.1, 1.900315],
                 "alpha is just learning_rate: m and v start at 0, and are too small at first": [0.683772, 2.315231],
                 "the square root in alpha is missing": [0.996838, 2.003152],
                 "epsilon is added to sqrt(v), not to v": [0.9, 2.00995],
@@ -456,6 +465,8 @@ def adam(net: Net):
             "a second step", [0.8, 2.199462],
             {
                 "alpha needs the powers, beta_1^t and beta_2^t": [0.765616, 2.233769],
+                "m has to last from one step to the next: beta_1 times the old self.m": [0.847368, 2.152199],
+                "v has to last from one step to the next: beta_2 times the old self.v": [0.758614, 2.240625],
                 "m and v have to last from one step to the next: keep them in self.m and self.v": [0.825586, 2.173864],
             },
         ),
@@ -475,7 +486,6 @@ def accuracy(net: Net):
     mistakes = {
         "this is how many are right: the share is meant": 3,
         "this is the share of those that are wrong": 0.25,
-        "each row's largest score is its column, argmax(axis=1): argmax() alone is one number for all": 0.25,
     }
     right, one_hot = np.array([1, 1, 1, 0]), np.eye(2)[[1, 1, 1, 0]]
     words = "scores = [[0.1, 0.9], [0.8, 0.2], [0.3, 0.7], [0.6, 0.4]]"

@@ -209,11 +209,9 @@ def indented(text, width=110):
     """Below a heading; a line that is too long goes on in the next one."""
     lines = []
     for line in text.splitlines():
-        inner = line[: len(line) - len(line.lstrip())]
-        lines += textwrap.wrap(
-            line, width, initial_indent=MARGIN, subsequent_indent=f"{MARGIN}{inner}  ", drop_whitespace=False
-        ) or [""]
-    return "\n".join(line.rstrip() for line in lines)
+        inner = MARGIN + line[: len(line) - len(line.lstrip())]
+        lines += textwrap.wrap(line.strip(), width, initial_indent=inner, subsequent_indent=f"{inner}  ")
+    return "\n".join(lines)
 
 
 def compare(folder, yours, ours):
