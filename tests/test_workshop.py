@@ -164,7 +164,8 @@ WRONG = [  # step, the right line, a wrong one, the words for it
     ("Softmax.forward", "e / e.sum(axis=-1, keepdims=True)", "e / e.sum(axis=0)", "the sum goes over the batch"),
     ("Softmax.forward", "e / e.sum(axis=-1, keepdims=True)", "e / e.sum(axis=-1)", "put side by side"),
     ("Softmax.forward", "np.exp(x - x.max(axis=-1, keepdims=True))", "np.exp(x)", "overflow encountered in exp"),
-    ("Softmax.forward", "np.exp(x - x.max(axis=-1, keepdims=True))", "np.exp(x - x.max())", "of each row from that row"),
+    ("Softmax.forward", "np.exp(x - x.max(axis=-1, keepdims=True))", "np.exp(x - x.max())",
+     "of each row from that row"),
     ("SoftmaxCrossEntropy.forward", "sum()) / len(z)", "sum())", "N = 2 times too large"),
     ("SoftmaxCrossEntropy.forward", "sum()) / len(z)", "sum()) / z.size", "the mean over all N C numbers"),
     ("SoftmaxCrossEntropy.forward", "return -float((self.t * self.log_p)", "return float((self.t * self.log_p)",
@@ -264,6 +265,19 @@ def test_another_right_answer_is_right(solved, name, right, other):
         assert run(solved, name)[-1] == {"event": "right"}
 
 
+def test_the_page_shows_what_is_really_said(solved):
+    page = (ROOT / "docs" / "workshop.md").read_text(encoding="utf-8")
+    assert gaps(BY_NAME["Dense.backward"])[0].stub in page
+    for name, right, wrong in (
+        ("CrossEntropy.backward", "(dq - (dq * self.q).sum(axis=1, keepdims=True))", "dq"),
+        ("Dense.backward", "np.matmul(self.x.T, dy, out=self.W.grad)", "self.W.grad = self.x.T @ dy / len(dy)"),
+    ):
+        with changed(solved, BY_NAME[name], right, wrong):
+            words = run(solved, name)[-1]["words"]
+        digits = re.compile(r"\d\.\de-\d\d")  # rounding errors differ from machine to machine
+        assert digits.sub("#", command.indented(words)) in digits.sub("#", page)
+
+
 # ---- Code that does not run ------------------------------------------------------------------------------------------
 
 LINE = "return x @ self.W.value + self.b.value"
@@ -296,11 +310,14 @@ def test_what_is_printed_is_kept_to_a_few_lines(solved):
     assert printed.splitlines() == ["(2, 3)"] * child.LINES
 
 
-def test_a_loop_without_an_end_is_ended(solved, capsys):
+def test_a_loop_without_an_end_is_ended_and_other_ends_are_told(solved, capsys):
     with edited(solved / PACKAGE / "layers.py", LINE, "while True: pass"):
         assert not command.check(solved, limit=1)
+    with edited(solved / PACKAGE / "layers.py", LINE, "__import__('os')._exit(0)"):
+        assert not command.check(solved)
     (solved / PROGRESS).unlink()
     out = capsys.readouterr().out
+    assert "Python itself ended (exit code 0): without a word" in out
     assert "it was not done after 1 seconds: does every loop come to an end?" in out
     assert re.search(r"in mynet/layers.py, line \d+, forward", out.replace("\\", "/"))
 

@@ -149,7 +149,7 @@ MARGIN = " " * 9
 
 
 def events(folder, names, limit):
-    """What the child says while it runs; at the end of a child that died, how it ended."""
+    """What the child says while it runs; of a child that died before it had a verdict, how it ended."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")  # same seed, same bits
     arguments = [sys.executable, "-m", "demos.workshop.child", str(folder), str(limit), *names]
     with (
@@ -159,15 +159,17 @@ def events(folder, names, limit):
             stderr=errors,
         ) as child,
     ):  # fmt: skip
+        verdict = False
         for line in child.stdout:
             if line.startswith(b'{"event": '):  # nothing else comes, unless the reader's code writes past sys.stdout
-                yield json.loads(line)
-        if child.wait() != 0:
+                event = json.loads(line)
+                verdict = event["event"] not in ("start", "print")
+                yield event
+        child.wait()
+        if not verdict:
             errors.seek(0)
-            yield {
-                "event": "wrong",
-                "words": last_words(errors.read().decode(errors="replace"), child.returncode, limit),
-            }
+            text = errors.read().decode(errors="replace")
+            yield {"event": "wrong", "words": last_words(text, child.returncode, limit)}
 
 
 def last_words(text, code, limit):
@@ -268,6 +270,5 @@ def solution(folder):
 
 
 def nothing_to_tell(folder, name):
-    return (
-        f"Nothing to tell: {command(folder, '--check')} {'says what comes next' if name else 'found all of it right'}"
-    )
+    found = "says what comes next" if name else "found all of it right"
+    return f"Nothing to tell: {command(folder, '--check')} {found}"

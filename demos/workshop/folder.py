@@ -65,7 +65,7 @@ def gaps(step):
         first, last = missing_lines(source, hole)
         original = "".join(source.splitlines(keepends=True)[first - 1 : last])
         indent = original[: len(original) - len(original.lstrip())]
-        task = textwrap.wrap(f"Step {number}{part}. {hole.task}", 95 - len(indent))
+        task = textwrap.wrap(f"Step {number}{part}. {hole.task}", 98 - len(indent))
         stub = [*(f"# {line}" for line in task), f'raise NotImplementedError("step {number}, {hole.function}")']
         result.append(Gap(first, last, original, textwrap.indent("\n".join(stub) + "\n", indent)))
     return result

@@ -56,14 +56,14 @@ STEPS = (
         [Hole("Softmax.forward", "Return y, by the formula above, so that exp cannot overflow; keep it in self.y.")],
         ["The sum goes over each row: .sum(axis=-1, keepdims=True) makes (N, 1) of (N, C), and a division by that "
          "divides each row by its own number.",
-         "First subtract the largest number of each row from that row: x - x.max(axis=-1, keepdims=True). Then exp, then "
-         "divide by the sum."],
+         "First subtract the largest number of each row from that row: x - x.max(axis=-1, keepdims=True). Then exp, "
+         "then divide by the sum."],
     ),
     Step(
         "SoftmaxCrossEntropy.forward", "losses.py", LOSS, checks.softmax_cross_entropy_forward,
         [Hole("SoftmaxCrossEntropy.forward", "Return L as a float, by the formula of log p above. one_hot(labels, "
               "z.shape[1], z.dtype) makes t (N, C). Keep t in self.t, log p in self.log_p: backward will need both.")],
-        ["Subtract the largest number of each row from z, in a new array. Then log p = z - log(the row's sum of exp(z)).",
+        ["Subtract each row's largest number from z, in a new array. Then log p = z - log(the row's sum of exp(z)).",
          "t is 1 at the label and 0 elsewhere: (t * log_p).sum() adds up just the log p of the labels. Flip the sign, "
          "divide by N = len(z)."],
     ),
