@@ -45,7 +45,8 @@ class Bug(NamedTuple):
         source = inspect.getsource(home)
         texts = {function: inspect.getsource(function) for function, _, _ in self.edits}
         for function, right, wrong in [] if mended else self.edits:
-            assert right in texts[function], f"{function.__qualname__} no longer says {right}: bring the bug up to date"
+            if right not in texts[function]:
+                raise LookupError(f"{function.__qualname__} no longer says {right}: bring {self.name!r} up to date")
             texts[function] = texts[function].replace(right, wrong)
         for function, text in texts.items():
             source = source.replace(inspect.getsource(function), text)
