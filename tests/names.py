@@ -26,19 +26,33 @@ FOLDERS = ("nnscratch", "datasets", "demos", "docs", "tests")
 SUFFIXES = (".py", ".md", ".png", ".svg", ".npz", ".json", ".toml", ".txt", ".ipynb", ".html", "/")
 PROGRAMS = ("git", "jupyter", "mutmut", "mypy", "pip", "pytest", "ruff", "sphinx-build")
 
-# Not ours, and not looked up: what files are called while they grow, places outside of the repository, formulas that
-# are no Python.
+# Not looked up: what files are called while they grow, places outside of the repository, formulas that are no Python,
+# and any guard.
 NOT_CODE = {".gz", ".NAME.gz.part", "ftp:", "~/.netrc", "~/.cache/nnscratch", "/usr/share/datasets/fashion-mnist",
-            "dataset-fashion-mnist", "exp(-|x|)"}  # fmt: skip
+            "dataset-fashion-mnist", "exp(-|x|)", "guards.f(x)"}  # fmt: skip
 
-# Names of other libraries, and where they are: ``module.name``, or ``module.function:argument``. Where a library is
-# installed, tests/test_docs.py looks them up.
+# Names of other libraries that the pages speak of, and where they are: ``module.name`` or ``module.function:argument``.
+# Where a library is installed, tests/test_docs.py looks them up, and all names that begin as one of PREFIXES.
 ELSEWHERE = {
+    "AdamW": "keras.optimizers.AdamW",
+    "SparseCategoricalCrossentropy": "keras.losses.SparseCategoricalCrossentropy",
     "activation": "keras.layers.Dense:activation",
+    "categorical_crossentropy": "keras.losses.categorical_crossentropy",
+    "compile": "keras.Model.compile",
+    "eps": "torch.optim.Adam:eps",
+    "eval": "torch.nn.Module.eval",
+    "evaluate": "keras.Model.evaluate",
+    "fit": "keras.Model.fit",
+    "from_logits": "keras.losses.SparseCategoricalCrossentropy:from_logits",
+    "kernel": "keras.layers.Dense.kernel",
+    "linear": "torch.nn.Linear",
     "sparse_categorical_crossentropy": "keras.losses.sparse_categorical_crossentropy",
+    "state_dict": "torch.nn.Module.state_dict",
+    "train": "torch.nn.Module.train",
+    "weight": "torch.nn.Linear.weight",
     "zero_grad": "torch.optim.Optimizer.zero_grad",
 }
-PREFIXES = {"keras.": "keras.", "torch.": "torch.", "nn.": "torch.nn.", "F.": "torch.nn.functional."}
+PREFIXES = {"keras": "keras", "torch": "torch", "nn": "torch.nn", "optim": "torch.optim"}
 
 
 def unknown(page, text):
@@ -56,7 +70,7 @@ def unknown(page, text):
 
 def problem(name, page, local):
     """Why a name is nothing's; "" if it is something's."""
-    if name in NOT_CODE or name in ELSEWHERE or name.startswith(tuple(PREFIXES)) or "://" in name:
+    if name in NOT_CODE or name.strip("\"'") in ELSEWHERE or "://" in name:
         return ""
     program = name.split()[0]
     if program == "python":
@@ -68,7 +82,9 @@ def problem(name, page, local):
     if name.endswith(SUFFIXES) or ("/" in name and " " not in name):
         return "" if is_path(name, page) else "there is no such file"
     if name[0] == "." and name[1:].isidentifier():
-        return "" if name[1:] in attributes() else "nothing of ours has this attribute"
+        return "" if is_attribute(name[1:]) else "nothing of ours has this attribute"
+    if name[-1] == "=" and name[:-1].isidentifier():
+        return "" if name[:-1] in defined() else "nothing of ours takes this argument"
     try:
         tree = ast.parse(name)
     except SyntaxError:
@@ -103,7 +119,8 @@ def wrong_command(command):
     if "__main__" not in text and not (path / "__main__.py").exists():
         return f"there is no program {words[2]}"
     text += "\n".join(source.read_text(encoding="utf-8") for source in path.parent.glob("*.py"))
-    missing = [word for word in words[3:] if word.startswith("--") and f'"{word.split("=")[0]}"' not in text]
+    options = [word.split("=")[0] for word in words[3:] if word.startswith("--")]
+    missing = [option for option in options if f'"{option}"' not in text and option != "--help"]
     return f"{words[2]} has no option {missing[0]}" if missing else ""
 
 
@@ -111,7 +128,7 @@ def wrong_node(node, local):
     """What is unknown about one part of an expression."""
     if isinstance(node, ast.Attribute):
         return wrong_attribute(ast.unparse(node), node.attr)
-    if isinstance(node, ast.keyword) and node.arg and node.arg not in defined() | set(ELSEWHERE):
+    if isinstance(node, ast.keyword) and node.arg and node.arg not in defined() | keywords() | set(ELSEWHERE):
         return f"nothing of ours takes an argument {node.arg}"
     if isinstance(node, ast.Name) and not is_known(node.id, local):
         return f"there is no {node.id} in our code, in Python, in NumPy or on this page"
@@ -119,7 +136,7 @@ def wrong_node(node, local):
 
 
 def is_known(name, local):
-    known = name in defined() or name in local or name in ELSEWHERE or name in things() or name.startswith("My")
+    known = name in defined() | local | set(ELSEWHERE) | set(PREFIXES) | set(things()) or name.startswith("My")
     return known or hasattr(builtins, name) or hasattr(np, name) or name in sys.stdlib_module_names
 
 
@@ -127,6 +144,8 @@ def wrong_attribute(chain, attribute):
     """Looked up where the first name is that of a module or a class. But ``model`` is not always the module: so what is
     in none of ours has to be an attribute somewhere."""
     root, *rest = re.sub(r"\(.*?\)|\[.*?\]", "", chain).split(".")
+    if root in PREFIXES:
+        return ""
     for thing in things().get(root, []):
         if inspect.isclass(thing) and rest[0] in assigned(thing):
             return ""
@@ -135,9 +154,14 @@ def wrong_attribute(chain, attribute):
         if thing is not None:
             return ""
     variable = all(getattr(thing, "__name__", "").endswith(f".{root}") for thing in things().get(root, []))
-    if variable and (attribute in attributes() or hasattr(np.ndarray, attribute) or hasattr(str, attribute)):
+    if variable and is_attribute(attribute):
         return ""
     return f"{root} has no {'.'.join(rest)}"
+
+
+def is_attribute(name):
+    kinds = (np.ndarray, np.random.Generator, str, dict, list)
+    return name in attributes() or name in ELSEWHERE or any(hasattr(kind, name) for kind in kinds)
 
 
 @cache
@@ -182,6 +206,12 @@ def defined():
 
 
 @cache
+def keywords():
+    """What our code passes by name to whomever."""
+    return {node.arg for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+
+
+@cache
 def attributes():
     """What classes and methods of ours define."""
     found = set()
@@ -210,11 +240,20 @@ def quoted(constants):
     return (name for text in constants for name in re.findall(r"`([^`]+)`", text))
 
 
+def elsewhere(text):
+    """The names on a page that begin as one of PREFIXES, and where they are."""
+    for part in pages.parts(text):
+        for span in re.findall(r"(?<!`)`([^`\n]+)`(?!`)", part.text) if not part.language else []:
+            for root, rest in re.findall(r"(?<![\w.])(\w+)\.([A-Za-z_.]+)", span):
+                if root in PREFIXES:
+                    yield f"{PREFIXES[root]}.{rest}"
+
+
 def find(where):
-    """What ELSEWHERE says: the thing itself. Errors: ImportError, AttributeError or KeyError."""
+    """The thing that is there. Errors: ImportError, AttributeError or KeyError."""
     path, _, argument = where.partition(":")
     module, _, rest = path.partition(".")
     thing = importlib.import_module(module)
     for name in rest.split("."):
-        thing = getattr(thing, name)
+        thing = getattr(thing, name, None) or vars(thing)["__annotations__"][name]
     return inspect.signature(thing).parameters[argument] if argument else thing

@@ -3,7 +3,8 @@
 A figure is a script ``NAME.py`` with a function ``draw()``, which computes what is to be seen and returns a matplotlib
 Figure; it is saved beside the script as ``NAME.png``, or as ``NAME.svg`` where the script says ``FORMAT = "svg"``. The
 same picture comes out each time: seeds are fixed, and the style is matplotlib's own, whatever the user's settings are.
-What takes longer than a second or needs the full MNIST says ``SLOW = True``: tests draw it with ``-m long`` only.
+What takes longer than a second says ``SLOW = True``: tests draw it with ``-m long`` only. What calls ``load_data`` is
+not tested where the full MNIST is missing.
 """
 
 import importlib

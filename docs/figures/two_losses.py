@@ -7,6 +7,8 @@ from datasets import mnist
 from docs.figures._style import BACKWARD, FORWARD, figure
 from nnscratch import Adam, Dense, ReLU, Sequential, Sigmoid, SoftmaxCrossEntropy, SparseCrossEntropy, fit
 
+SLOW = True
+
 
 def outputs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The labels of the sample's test digits, and the outputs (N, 10) of a sigmoid behind each of two models."""
