@@ -54,7 +54,6 @@ def draw() -> Figure:
     ):  # fmt: skip
         model, loss = trained(hidden, rate, steps, seed)
         panel(ax, model, f"{what}\nloss {loss:.2f}")
-    chart.supxlabel(
-        "circles: label 0, squares: label 1; colours: what the network answers, white: it cannot tell", fontsize=10
-    )
+    legend = "circles: label 0, squares: label 1; colours: what the network answers, white: it cannot tell"
+    chart.supxlabel(legend, fontsize=10)
     return chart
