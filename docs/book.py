@@ -18,7 +18,7 @@ The chapters show a file whole if they show its head. Each piece then reaches to
 chapter that may be: so a class can be shown without the method that a later chapter derives. In all other cases a piece
 is its symbol alone. A new piece can be empty: this fills it.
 
-The README has no captions: each of its ``py`` blocks is the one statement in nnscratch that begins with its line.
+In the README, a ``py`` block without a caption is the one statement in nnscratch that begins with its line.
 """
 
 import ast
@@ -32,7 +32,7 @@ from typing import NamedTuple
 from nnscratch.writing import replacing
 
 ROOT = Path(__file__).parent.parent
-CAPTION = r"\[`(?P<path>[\w./]+\.py)`\]\(\.\./(?P=path)\): `(?P<name>[\w.]+)`"
+CAPTION = r"\[`(?P<path>[\w./]+\.py)`\]\((?:\.\./)?(?P=path)\): `(?P<name>[\w.]+)`"
 PIECE = re.compile(rf"^(?P<caption>{CAPTION})\n\n```py\n(?P<code>(?:.*\n)*?)```$", re.MULTILINE)
 QUOTATION = re.compile(r"^```py\n((?:.*\n)*?)```$", re.MULTILINE)
 
@@ -140,15 +140,25 @@ def statement(first: str, files: Iterable[Path]) -> str:
 def refreshed(page: Path, root: Path = ROOT) -> str:
     """The text of a page, its quotations up to date. Errors: ValueError for what is not in the source."""
     text = page.read_text(encoding="utf-8")
-    if page == root / "README.md":
-        files = sorted((root / "nnscratch").rglob("*.py"))
-        return QUOTATION.sub(lambda match: f"```py\n{statement(match[1].splitlines()[0], files)}```", text)
     shown = pieces(chapters(root) if page in chapters(root) else [page])
 
     def fill(match: re.Match[str]) -> str:
         return f"{match['caption']}\n\n```py\n{sources(shown, match['path'], root)[match['name']]}```"
 
-    return PIECE.sub(fill, text)
+    text = PIECE.sub(fill, text)
+    if page != root / "README.md":
+        return text
+    files, captioned = (
+        sorted((root / "nnscratch").rglob("*.py")),
+        {piece.start("code") for piece in PIECE.finditer(text)},
+    )
+
+    def quote(match: re.Match[str]) -> str:
+        if match.start(1) in captioned:
+            return match[0]
+        return f"```py\n{statement(match[1].splitlines()[0], files)}```"
+
+    return QUOTATION.sub(quote, text)
 
 
 def main(root: Path = ROOT) -> None:

@@ -128,7 +128,7 @@ class Adam(Optimizer):
         scratch *= alpha * (1 - self.beta_1) / root
         theta -= scratch
         if self.t % 64 == 0:
-            # Where pixels stay dark, m decays into the denormal numbers, below 1.2e-38 in float32,
+            # Where pixels are long dark, m decays to denormal numbers, below 1.2e-38 in float32,
             # and arithmetic on these is slow: 1 % of the time on one machine, 39 % on another.
             m *= np.abs(m) > self.negligible
             v *= v > self.negligible

@@ -29,7 +29,7 @@ PROGRAMS = ("git", "jupyter", "mutmut", "mypy", "pip", "pytest", "ruff", "sphinx
 # Not looked up: what files are called while they grow, places outside of the repository, formulas that are no Python,
 # and any guard.
 NOT_CODE = {".gz", ".NAME.gz.part", "ftp:", "~/.netrc", "~/.cache/nnscratch", "/usr/share/datasets/fashion-mnist",
-            "dataset-fashion-mnist", "exp(-|x|)", "guards.f(x)"}  # fmt: skip
+            "dataset-fashion-mnist", "exp(-|x|)", "guards.f(x)", "curves.png", "bugs/"}  # fmt: skip
 
 # Names of other libraries that the pages speak of, and where they are: ``module.name`` or ``module.function:argument``.
 # Where a library is installed, tests/test_docs.py looks them up, and all names that begin as one of PREFIXES.

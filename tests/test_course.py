@@ -312,7 +312,7 @@ CHECKS = {
     r"p_0 = \frac{e^2}{e^2 + e^3} = 0.269, \qquad p_1 = \frac{e^3}{e^2 + e^3} = 0.731 .": probabilities,
     r"L = -\log p_0 = -\log 0.269 = 1.313 .": surprise,
     r"dz_0 = p_0 - 1 = -0.731, \qquad dz_1 = p_1 - 0 = 0.731 .": gradient_of_the_scores,
-    r"dW_{11} = h_1 \, dz_1 = 2 \cdot 0.731 = 1.462 .": gradient_of_a_weight,
+    r"dw = h_1 \, dz_1 = 2 \cdot 0.731 = 1.462 .": gradient_of_a_weight,
     r"dh_1 = 1 \cdot dz_0 + 1.5 \cdot dz_1 = 0.366, \qquad dh_2 = 1 \cdot dz_0 - 1 \cdot dz_1 = -1.462 .":
         gradient_of_the_hidden_numbers,
     r"y_{nk} = \sum_i x_{ni} W_{ik} + b_k .": dense,
@@ -346,7 +346,7 @@ CHECKS = {
         adams_first_step,
     r"\alpha = \eta\, \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t} .": adam,
     r"\hat x_i = \frac{x_i - \mu}{s}, \qquad \mu = \frac{1}{n} \sum_i x_i, \qquad s = \sqrt{\tfrac{1}{n} \sum_i "
-    r"(x_i - \mu)^2 + \epsilon}, \qquad y_i = g_i \hat x_i + b_i .": layer_norm,
+    r"(x_i - \mu)^2 + \epsilon}, \qquad y_i = \gamma_i \hat x_i + \beta_i .": layer_norm,
     r"\frac{\partial \hat x_i}{\partial x_k} = \frac{1}{s} \Big( [i = k] - \frac{1}{n} - \frac{\hat x_i \hat x_k}{n} "
     r"\Big) \quad\Rightarrow\quad dx_k = \frac{1}{s} \Big( d\hat x_k - \frac{1}{n} \sum_i d\hat x_i - \hat x_k "
     r"\cdot \frac{1}{n} \sum_i d\hat x_i\, \hat x_i \Big) .": layer_norm_backward,

@@ -1,4 +1,4 @@
-"""Chapter 2: signals and gradients in a network of twenty layers that start at five sizes."""
+"""Chapter 2: signals and gradients in a network of twenty layers that start at four sizes."""
 
 import numpy as np
 from matplotlib.figure import Figure

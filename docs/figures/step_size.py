@@ -41,8 +41,8 @@ def draw() -> Figure:
     ax.axhline(1e-7, color=GREY, linewidth=0.8, linestyle=":")
     ax.text(1e-13, 1.3e-7, "what the checks allow", color=GREY, fontsize=9)
     ax.set(xlabel="step h", ylabel="relative error of the slope", ylim=(3e-12, 20))
-    ax.text(3e-2, 1.5, "h is too long:\nthe function bends", ha="center", fontsize=9)
-    ax.text(2e-12, 3e-10, "h is too short:\ndigits cancel", ha="center", fontsize=9)
+    ax.text(3e-2, 1.5, "h is too large:\nthe function bends", ha="center", fontsize=9)
+    ax.text(2e-12, 3e-10, "h is too small:\ndigits cancel", ha="center", fontsize=9)
     ax.grid(alpha=0.3)
     ax.legend(loc="lower right")
     return chart

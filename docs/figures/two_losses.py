@@ -29,16 +29,16 @@ def draw() -> Figure:
     labels, a, b = outputs()
     chart = figure(10, 3.6)
     axes = chart.subplots(1, 2, sharey=True)
-    bins = np.linspace(0, 1, 21)
+    bins = np.logspace(-8, 0, 33)
     right = np.eye(10, dtype=bool)[labels]
     for ax, scores, title in (
         (axes[0], a, "A: the loss sees the logits"),
         (axes[1], b, "B: the loss sees the sigmoid's scores"),
     ):
         for chosen, name, color in ((right, "of the right class", FORWARD), (~right, "of the others", BACKWARD)):
-            counts, _ = np.histogram(scores[chosen], bins)
+            counts, _ = np.histogram(scores[chosen].clip(bins[0]), bins)
             ax.stairs(counts / chosen.sum(), bins, fill=True, alpha=0.6, color=color, label=name)
-        ax.set(title=title, xlabel="output of the sigmoid")
-        ax.legend(loc="upper center")
+        ax.set(title=title, xlabel="output of the sigmoid, 1e-8 and less at the left end", xscale="log")
+        ax.legend(loc="upper left")
     axes[0].set_ylabel("share of outputs")
     return chart

@@ -4,11 +4,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from docs.figures._style import BACKWARD, FORWARD, figure
+from docs.figures._style import BACKWARD, FORWARD, figure, two_colours
 from nnscratch import SGD, Dense, ReLU, Sequential, SoftmaxCrossEntropy
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 Y = np.array([0, 1, 1, 0])
+COLOURS = two_colours(BACKWARD, FORWARD)  # those of the points
 
 
 def trained(hidden: int, learning_rate: float, steps: int, seed: int) -> tuple[Sequential, float]:
@@ -33,7 +34,7 @@ def surface(model: Sequential) -> np.ndarray:
 
 def panel(ax: Axes, model: Sequential, title: str) -> None:
     grid = surface(model)
-    ax.imshow(grid, origin="lower", extent=(-0.5, 1.5, -0.5, 1.5), cmap="PuOr", vmin=-1, vmax=1, alpha=0.75)
+    ax.imshow(grid, origin="lower", extent=(-0.5, 1.5, -0.5, 1.5), cmap=COLOURS, vmin=-1, vmax=1, alpha=0.75)
     line = np.linspace(-0.5, 1.5, 201)
     if grid.min() < 0 < grid.max():
         ax.contour(line, line, grid, levels=[0.0], colors="black", linewidths=1.2)
@@ -48,10 +49,11 @@ def draw() -> Figure:
     for ax, (hidden, rate, steps, seed, what) in zip(
         axes,
         [(8, 0.5, 0, 1, "before"), (8, 0.5, 15, 1, "15 steps"), (8, 0.5, 300, 1, "300 steps"),
-         (2, 0.5, 300, 1, "two hidden units"), (8, 5.0, 300, 1, "a learning rate of 5")],
+         (2, 0.5, 300, 0, "two hidden units"), (8, 5.0, 300, 1, "a learning rate of 5")],
         strict=True,
     ):  # fmt: skip
         model, loss = trained(hidden, rate, steps, seed)
         panel(ax, model, f"{what}\nloss {loss:.2f}")
-    chart.supxlabel("circles: label 0, squares: label 1; the line is where the network changes its mind", fontsize=10)
+    legend = "circles: label 0, squares: label 1; colours: what the network answers, white: it cannot tell"
+    chart.supxlabel(legend, fontsize=10)
     return chart
