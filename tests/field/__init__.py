@@ -103,6 +103,17 @@ def verdict(case):
     return "passed"
 
 
-FILES = ("activations", "dense", "norms", "images", "sequences", "blocks", "losses", "unseen")
+FILES = (
+    "activations",
+    "dense",
+    "norms",
+    "images",
+    "sequences",
+    "blocks",
+    "losses",
+    "unseen",
+    "strangers",
+    "strangers_losses",
+)
 for name in FILES:  # each adds to the tables above
     importlib.import_module(f"{__name__}.{name}")
