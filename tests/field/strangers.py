@@ -383,7 +383,7 @@ class CosineSimilarity(Layer):
         self.W = Parameter(start(8, n_in, n_out))
 
     def forward(self, x):
-        self.x_len = np.sqrt((x**2).sum(axis=1, keepdims=True)) + 1e-8  # (N, 1)
+        self.x_len = np.sqrt((x**2).sum(axis=1, keepdims=True) + 1e-16)  # (N, 1)
         self.w_len = np.sqrt((self.W.value**2).sum(axis=0))  # (n_out,)
         self.u, self.w = x / self.x_len, self.W.value / self.w_len
         self.y = self.u @ self.w

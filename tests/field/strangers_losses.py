@@ -126,7 +126,7 @@ wrong(Squares, "(N, N), and a gradient as if it were not", "outputs[:, 0]", "out
 wrong(Squares, "the 2", "2 * self.e", "self.e")
 wrong(Squares, "a gradient (N,)", "[:, None]", "")
 wrong(Squares, "the root", "float((self.e**2).mean())", "math.sqrt((self.e**2).mean())")
-wrong(Squares, "the root, and its gradient", "float((self.e**2).mean())", "math.sqrt((self.e**2).mean())",
+variant(Squares, "the root, and its gradient", "float((self.e**2).mean())", "math.sqrt((self.e**2).mean())",
       "2 * self.e / len(self.e)", "self.e / len(self.e) / np.sqrt((self.e**2).mean())")  # fmt: skip
 wrong(Squares, "divided by N - 1, both ways", "(self.e**2).mean()", "(self.e**2).sum() / max(len(self.e) - 1, 1)",
       "/ len(self.e))", "/ max(len(self.e) - 1, 1))")  # fmt: skip
@@ -214,7 +214,7 @@ wrong(TripletLoss, "the anchor's second path", "d * (self.ap - self.an)", "d * s
 wrong(TripletLoss, "inactive rows as well", "self.active * 2", "np.ones_like(self.active) * 2")
 wrong(TripletLoss, "the negative's sign", "d * self.an]", "-d * self.an]")
 wrong(TripletLoss, "the mean over active rows, on the way back", "/ len(self.ap)", "/ max(self.active.sum(), 1)")
-wrong(TripletLoss, "the mean over active rows", "/ len(self.ap)", "/ max(self.active.sum(), 1)",
+variant(TripletLoss, "the mean over active rows", "/ len(self.ap)", "/ max(self.active.sum(), 1)",
       "np.maximum(margin, 0).mean()", "np.maximum(margin, 0).sum() / max(self.active.sum(), 1)")  # fmt: skip
 wrong(TripletLoss, "active if any row is", "(margin > 0)", "((margin > 0) | (margin > 0).any())")
 
@@ -350,7 +350,7 @@ class CosineLoss(Loss):
 
     def forward(self, outputs, labels):
         t = np.asarray(labels, outputs.dtype)
-        self.length = np.sqrt((outputs**2).sum(axis=1, keepdims=True)) + 1e-8
+        self.length = np.sqrt((outputs**2).sum(axis=1, keepdims=True) + 1e-16)
         self.u, self.v = outputs / self.length, t / (np.sqrt((t**2).sum(axis=1, keepdims=True)) + 1e-8)
         self.cos = (self.u * self.v).sum(axis=1, keepdims=True)
         return float(1 - self.cos.mean())
@@ -384,14 +384,14 @@ class WeightedClasses(Loss):
         return dz * self.w[:, None] / len(dz)
 
 
-variant(WeightedClasses, "p itself is made the gradient", "dz = self.p.copy()", "dz = self.p")
+wrong(WeightedClasses, "p itself is made the gradient: right once", "dz = self.p.copy()", "dz = self.p")
 wrong(WeightedClasses, "the weights of columns, not of rows", "dz * self.w[:, None]",
       "dz * self.weights.astype(dz.dtype)")  # fmt: skip
 wrong(WeightedClasses, "the weight of p_c alone", "-= 1\n        return dz * self.w[:, None]",
       "-= self.w\n        return dz")  # fmt: skip
 wrong(WeightedClasses, "weighed on the way there only", "dz * self.w[:, None]", "dz")
 wrong(WeightedClasses, "divided by the weights' sum, on the way back", "/ len(dz)", "/ self.w.sum()")
-wrong(WeightedClasses, "divided by the weights' sum", "/ len(dz)", "/ self.w.sum()", ".mean())",
+variant(WeightedClasses, "divided by the weights' sum, as in PyTorch", "/ len(dz)", "/ self.w.sum()", ".mean())",
       ".sum() / self.w.sum())")  # fmt: skip
 wrong(WeightedClasses, "float64 by its weights", ".astype(outputs.dtype), softmax", ".astype(float), softmax")
 wrong(WeightedClasses, "a class of weight 4 and its neighbour", "self.weights[self.c]", "self.weights[self.c - 1]",
