@@ -62,18 +62,23 @@ db              (3,)                  3         #.#e-##  right
 also right: x, y and dy are left alone;
 ties share dy;
 gradients are right where each row stands twice;
+gradients are right for a single row;
+gradients are right for numbers of up to 100;
 backward is linear in dy;
 arrays that are not contiguous have the same results;
 batches with each row 2 and 26 times have each result as often;
 5 other calls before change nothing;
 a single row works;
+nobody has to read dx;
 float32 stays float32 and has float64's values;
+no overflow for numbers of 100;
 predictions in batches of 1, 5 and 130 rows agree;
 backward before forward is refused"""
     )
     outputs, labels = rng.standard_normal((5, 4)), [0, 1, 2, 3, 0]
     assert str(check_loss(SoftmaxCrossEntropy(), outputs, labels)).splitlines()[3:] == [
         "also right: batches of 1, 10 and 130 rows agree;",
+        "gradients are right for numbers of up to 100;",
         "float32 stays float32 and has float64's values;",
         "backward before forward is refused",
     ]
@@ -95,8 +100,8 @@ def test_errors_are_relative_however_small_the_gradient(rng):
     """A gradient of 1e-9 that is wrong by a thousandth is wrong by 1e-12 only."""
 
     def tiny(factor):
-        return wrong_layer(Tanh, lambda self, x: 1e-9 * x**3 + 0 * Tanh.forward(self, x),
-                           lambda self, dy: dy * 3e-9 * factor * np.arctanh(self.y) ** 2)()  # fmt: skip
+        return wrong_layer(Tanh, lambda self, x: vars(self).update(x=x) or 1e-9 * x**3,
+                           lambda self, dy: dy * 3e-9 * factor * self.x**2)()  # fmt: skip
 
     x = rng.standard_normal((3, 4))
     assert check_layer(tiny(1), x).largest_error < 1e-7
@@ -773,3 +778,211 @@ def test_rows_that_stand_twice_are_checked_in_layers_that_draw_too(rng):
 
     with pytest.raises(GradientError, match="expected dgain to be the slope where each row stands twice, got another"):
         check_layer(Noisy(), rng.standard_normal((5, 4)))
+
+
+# ---- what the cases by another hand brought up: see tests/field/strangers.py ----
+
+
+class Weighted(Layer):
+    """y = w x, one weight a column."""
+
+    def __init__(self):
+        self.w = Parameter(np.float32([1, -2, 3, -4]))
+
+    def forward(self, x):
+        self.x = x
+        return x * self.w.value
+
+    def backward(self, dy):
+        self.w.grad = (dy * self.x).sum(axis=0)
+        return dy * self.w.value
+
+
+class Centered(Weighted):
+    """y = w x - mean; in prediction the mean is the running one, whose gradient nobody writes."""
+
+    def __init__(self):
+        super().__init__()
+        self.mean = Parameter(np.zeros(4, np.float32))
+        self.mean.decays = False
+
+    def forward(self, x):
+        x = super().forward(x)
+        if not self.training:
+            return x - self.mean.value
+        self.mean.value += 0.1 * (x.mean(axis=0) - self.mean.value)
+        return x - x.mean(axis=0)
+
+    def backward(self, dy):
+        return super().backward(dy - dy.mean(axis=0))
+
+
+class Scaled(Layer):
+    """Divided by the deviation of the batch; in prediction by the running one."""
+
+    of_batch = staticmethod(lambda x: x.var(axis=0))
+
+    def __init__(self):
+        self.var = Parameter(np.ones(4, np.float32))
+        self.var.decays = False
+
+    def forward(self, x):
+        self.scale = 1 / np.sqrt((x.var(axis=0) if self.training else self.var.value) + 1e-3)
+        if self.training:
+            self.var.value += 0.1 * (self.of_batch(x) - self.var.value)
+        self.x, self.away = x, x - x.mean(axis=0)
+        return x * self.scale
+
+    def backward(self, dy):
+        return self.scale * dy - self.away * self.scale**3 * (dy * self.x).mean(axis=0)
+
+
+def test_a_running_statistic_may_be_a_parameter_that_backward_leaves_alone(rng):
+    x = rng.standard_normal((5, 4))
+    for right in (Weighted(), Centered(), Scaled()):
+        assert check_layer(right, x).largest_error < 1e-7
+    decaying = Centered()
+    decaying.mean.decays = True
+    with pytest.raises(GradientError, match=r"expected mean to stay as it is .* set decays to False"):
+        check_layer(decaying, x)
+
+
+def late(self, x):
+    if not hasattr(self, "late"):
+        self.late = Parameter(np.ones(4, x.dtype))
+    return Weighted.forward(self, x)
+
+
+def anew(self, dy):
+    self.w = Parameter(self.w.value)
+    return Weighted.backward(self, dy)
+
+
+def no_gradients_unread(self, dy):
+    return Weighted.backward(self, dy) if self.needs_dx else None
+
+
+def mask_of_the_call_before(self, x):
+    y, before = Dropout.forward(self, x), vars(self).get("latest")
+    self.latest = self.mask
+    self.mask = before if np.shape(before) == x.shape else self.mask
+    return y
+
+
+def one_row_by_the_running_mean(self, x):
+    if len(x) > 1 or not self.training:
+        return Centered.forward(self, x)
+    return Weighted.forward(self, x) - self.mean.value
+
+
+def for_so_many_rows(self, x):
+    self.ones = vars(self).get("ones", np.ones((len(x), 1), x.dtype))
+    return Weighted.forward(self, x) * self.ones
+
+
+def only_if_any_is_positive(self, dy):
+    self.w.grad[...] = np.where((self.x > 0).any(axis=0), (dy * self.x).sum(axis=0), self.w.grad)
+    return dy * self.w.value
+
+
+def running_away(self, x):
+    self.var.value *= 1.3 if self.training else 1
+    return Scaled.forward(self, x)
+
+
+def no_later_than_7(self, dy):
+    return Weighted.backward(self, dy) * (np.abs(self.x) < 7)
+
+
+BROUGHT_UP = {
+    "a parameter made by forward": (wrong_layer(Weighted, late), "expected the parameters that it was made"),
+    "a parameter replaced by backward": (wrong_layer(Weighted, None, anew), "expected the parameters that it was made"),
+    "a parameter changed by forward": (
+        wrong_layer(Weighted, lambda self, x: vars(self).update(x=x) or x * np.abs(self.w.value, out=self.w.value)),
+        "expected w to stay as it is until an optimizer changes it",
+    ),
+    "what another instance remembers": (
+        wrong_layer(Weighted, lambda self, x: setattr(Weighted, "x", x) or x * self.w.value),
+        "expected the same dw after a forward of another such layer",
+    ),
+    "no gradients where nobody reads dx": (
+        wrong_layer(Weighted, None, no_gradients_unread), "expected the same dw if needs_dx is False",
+    ),
+    "the mask of the call before": (
+        lambda: wrong_layer(Dropout, mask_of_the_call_before)(0.5, rng=0), "expected the same dx after 5 other calls",
+    ),
+    "a single row": (
+        wrong_layer(Centered, one_row_by_the_running_mean), "to be the slope for a single row, got another",
+    ),
+    "as many rows as first": (wrong_layer(Weighted, for_so_many_rows), "a batch of 10 rows to work as well, got"),
+    "entries that not every row writes": (
+        wrong_layer(Weighted, None, only_if_any_is_positive), "expected all of the gradient of w to be written by one",
+    ),
+    "a branch that is rarely taken": (
+        wrong_layer(Weighted, None, no_later_than_7), "expected dx to be the slope for numbers of up to 100",
+    ),
+    "an exponential that overflows": (
+        wrong_layer(Tanh, lambda self, x: vars(self).update(y=1 - 2 / (np.exp(x) + 1)) or np.log(1 + np.exp(x)),
+                    lambda self, dy: dy * (1 + self.y) / 2),
+        "expected a finite y for numbers of 100, got infinity or NaN in float32",
+    ),
+    "half precision in float32": (
+        wrong_layer(Weighted, None,
+                    lambda self, dy: (self.w.value * dy) * (1 if dy.dtype == float else np.float32(1.0001))
+                    + 0 * Weighted.backward(self, dy)),
+        "expected dx in float32 as in float64",
+    ),
+    "a second moment for a variance": (
+        type("Moment", (Scaled,), {"of_batch": staticmethod(lambda x: (x**2).mean(axis=0))}),
+        "expected prediction to become what training gives",
+    ),
+    "a statistic that runs away": (
+        wrong_layer(Scaled, running_away),
+        "expected prediction to become what training gives",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "words"), BROUGHT_UP.values(), ids=BROUGHT_UP)
+def test_what_other_cases_brought_up_is_caught(wrong, words, rng):
+    x = rng.standard_normal((5, 4))
+    x[0], x[1] = np.abs(x[0]), -np.abs(x[1])
+    with pytest.raises(GradientError, match=words):
+        check_layer(wrong(), x - x.mean(axis=0) if "prediction" in words else x)
+
+
+def test_numbers_of_one_sign_are_not_made_larger(rng):
+    log = wrong_layer(Tanh, lambda self, x: vars(self).update(x=x) or np.log1p(-x), lambda self, dy: dy / (self.x - 1))
+    assert "numbers of" not in str(check_layer(log(), 0.1 + 0.5 * rng.random((5, 4))))
+
+
+def test_a_loss_of_labels_that_are_broadcast(rng):
+    outputs, labels = rng.standard_normal((6, 2)), rng.standard_normal((6, 2))
+
+    class All(Squares):
+        def forward(self, outputs, labels):  # (N, N, C)
+            self.difference = outputs[:, None] - np.asarray(labels, outputs.dtype)
+            return float((self.difference**2).mean())
+
+        def backward(self):
+            return 2 * self.difference.sum(axis=1) / self.difference.size
+
+    class Columns(Squares):
+        def forward(self, outputs, labels):
+            return super().forward(outputs, np.broadcast_to(labels[:2, 0], outputs.shape))
+
+    with pytest.raises(GradientError, match="expected another loss where each row has the label of another"):
+        check_loss(All(), outputs, labels)
+    with pytest.raises(GradientError, match="expected the same loss of the rows in another order"):
+        check_loss(Columns(), outputs, labels)
+    assert check_loss(All(), outputs, np.ones((6, 2))).largest_error < 1e-7  # nobody can tell
+    assert check_loss(Squares(), np.ones((6, 2)), labels).largest_error < 1e-7
+
+
+def test_a_loss_with_a_branch_that_is_rarely_taken(rng):
+    class Capped(Squares):
+        def backward(self):
+            return super().backward() * (np.abs(self.difference) < 8)
+
+    with pytest.raises(GradientError, match="expected doutputs to be the slope for numbers of up to 100"):
+        check_loss(Capped(), rng.standard_normal((3, 2)), rng.standard_normal((3, 2)))

@@ -19,6 +19,7 @@ from nnscratch.parameter import Array
 
 T = TypeVar("T")
 MANY = 128  # rows, at least, in a large batch
+HUGE = 100.0  # its exponential is more than a float32 can hold
 
 
 def check_linear(run: Callable[..., list[Array]], layer: Layer, x: Array, dy: Array) -> str:
@@ -139,6 +140,35 @@ def check_slopes(subject: Subject, x: Array, names: list[str], rng: Any, where: 
     return ""
 
 
+def spread(x: Array, size: float) -> Array | None:
+    """The same inputs with numbers of that size and more, of both signs. None if they are as large
+    already, or of one sign: those may be probabilities, counts, or places in a table."""
+    least = min(x.max(initial=0), -x.min(initial=0))
+    return x * (size / least) if 0 < least < size else None
+
+
+def check_elsewhere(subject: Subject, x: Array, names: list[str], rng: Any, where: str) -> str:
+    """Gradients at inputs that nobody gave: where forward takes them, and has finite results."""
+    with np.errstate(all="ignore"):
+        try:
+            finite = np.isfinite(subject.outputs(x)).all()
+        except GradientError:
+            raise
+        except Exception:  # not its domain
+            return ""
+        return check_slopes(subject, x, names, rng, where) if finite else ""
+
+
+def check_larger(subject: Subject, x: Array, names: list[str], rng: Any) -> str:
+    """Gradients where numbers are of all sizes up to a hundred: in branches that are rarely
+    taken."""
+    large = spread(x, HUGE)
+    if large is None:
+        return ""
+    mixed = large * 0.01 ** rng.random(x.shape)
+    return check_elsewhere(subject, mixed, names, rng, f"for numbers of up to {HUGE:.0f}")
+
+
 def check_ties(subject: Subject, x: Array, rng: Any) -> str:
     """Where all numbers of a row are equal, dx may go to any of them: its sum is the slope of
     moving them together. Not tested where the layer has no finite results, or no slope, nor where
@@ -183,7 +213,7 @@ def check_float32(small: Twin, large: Twin, x: Array, dy: Array, rng: np.random.
     aside = results(large.rewind(), x * (1 + 1e-7 * rng.standard_normal(x.shape)), dy)
     names = ["y", "dx", *names_of_gradients(small.subject)]
     for name, one, other, near in zip(names, got, expected, aside, strict=True):
-        allowed = 1e-4 * np.abs(other).max(initial=0)
+        allowed = 2e-5 * np.abs(other).max(initial=0)
         if name != "y":  # a gradient may be the small difference of large numbers
             allowed += 1e-5 * np.abs(dy).max(initial=0)
         allowed += 100 * np.abs(near - other).max(initial=0) + 1e-30  # what is less may underflow
@@ -194,3 +224,27 @@ def check_float32(small: Twin, large: Twin, x: Array, dy: Array, rng: np.random.
             "is there another formula for it, or half precision within?",
         )  # fmt: skip
     return "float32 stays float32 and has float64's values"
+
+
+def check_overflow(small: Twin, large: Twin, x: Array, dy: Array) -> str:
+    """In float32 large numbers have finite results, if those are numbers that float32 can hold."""
+    huge = spread(x, HUGE)
+    if huge is None:
+        return ""
+    with np.errstate(all="ignore"):
+        try:
+            expected = results(large.rewind(), huge, dy)
+        except GradientError:
+            raise
+        except Exception:  # not its domain
+            return ""
+        if not all((np.abs(a) < 1e30).all() for a in expected):
+            return ""
+        got = results(small.rewind(), huge.astype(np.float32), dy.astype(np.float32))
+    for name, a in zip(["y", "dx", *names_of_gradients(small.subject)], got, strict=True):
+        expect(
+            np.isfinite(a).all(), small.subject, f"a finite {name} for numbers of {HUGE:.0f}",
+            "infinity or NaN in float32",
+            "does an exponential overflow? take the maximum off first, or use exp(-|x|)",
+        )  # fmt: skip
+    return f"no overflow for numbers of {HUGE:.0f}"

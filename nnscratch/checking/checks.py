@@ -91,7 +91,11 @@ def _check_layer(
     twice, where = np.concatenate([x, x]), "where each row stands twice"
     said = [
         batches.check_ties(subject, x, rng),
-        batches.check_slopes(subject, twice, names, rng, where),
+        batches.at_other_rows(
+            layer, len(twice), lambda: batches.check_slopes(subject, twice, names, rng, where)
+        ),
+        batches.check_elsewhere(subject, x[:1], names, rng, "for a single row"),
+        batches.check_larger(subject, x, names, rng),
         *_check_promises(fresh, used, small, x, rng, meant),
     ]
     if not used_up:
@@ -115,7 +119,9 @@ def _check_promises(
         said += [
             f"{promises.CALLS - 1} other calls before change nothing",
             modes.check_rows(used.twin(), x, dy, meant),
+            promises.check_unread(used.twin(), x, dy),
             batches.check_float32(small.twin(), used.twin(), x, dy, rng),
+            batches.check_overflow(small.twin(), used.twin(), x, dy),
         ]
     said += modes.check_prediction(used.twin(), x, meant)
     modes.predict(small.twin(), x.astype(np.float32))  # stays float32
@@ -152,6 +158,7 @@ def check_loss(
     report = check_gradients(losses.subject_of(twin, labels), x, ["doutputs"], rng).expect_right()
     said = [
         losses.check_rows(twin, x, labels, rng, mixes_rows),
+        batches.check_larger(losses.subject_of(twin, labels), x, ["doutputs"], rng),
         losses.check_float32(twin, x, labels),
         losses.check_stale(fresh.subject),
     ]

@@ -41,12 +41,19 @@ class Subject:
             p.grad[...] = np.nan  # what was there before must not matter
         self.forward(subject, x)
         returned = self.backward(subject, dy)
-        return [*returned, *[p.grad.copy() for p in self.parameters(subject)]]
+        return [*returned, *map(gradient_of, self.parameters(subject))]
 
     def arrays(self, x: Array, gradients: list[Any]) -> list[Array]:
         """x, where its gradient is asked for, and the values of the parameters."""
         values = [p.value for p in self.parameters(self.twin.subject)]
         return [x] * (len(gradients) - len(values)) + values
+
+
+def gradient_of(p: Parameter) -> Array:
+    """A copy of its gradient, which was NaN before. That of a running statistic is 0 from the
+    start, and may be left alone."""
+    untouched = not p.decays and np.isnan(p.grad).all()
+    return np.zeros_like(p.grad) if untouched else p.grad.copy()
 
 
 def check_gradients(

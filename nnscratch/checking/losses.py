@@ -95,6 +95,8 @@ def check_rows(
     value, gradient = results(twin.rewind(), outputs, labels)
     steepest = int(np.abs(gradient).reshape(n, -1).max(axis=1).argmax())
     twice, many = np.arange(2 * n) % n, np.arange((MANY // n + 1) * n) % n
+    if not mixes_rows:
+        check_pairs(twin, outputs, labels, value)
     for rows in (twice, many):
         other = at_other_rows(loss, len(rows), partial(loss_of_rows, twin, outputs, labels, rows))
         often = "twice" if rows is twice else f"{len(rows) // n} times"
@@ -110,6 +112,27 @@ def check_rows(
         at_other_rows(loss, len(rows), check).expect_right()
     alone = "" if mixes_rows else "1, "
     return f"batches of {alone}{len(twice)} and {len(many)} rows" + (" agree" if alone else "")
+
+
+def check_pairs(twin: Twin, outputs: Array, labels: Any, value: Any) -> None:
+    """Each row goes with its own label, and in whatever order."""
+
+    def same_with(outputs: Array, labels: Any) -> bool:
+        return same(np.asarray(loss_alone(twin.rewind(), outputs, labels)), np.asarray(value))
+
+    loss, n = twin.subject, len(labels)
+    shifted, first = np.roll(labels, 1, axis=0), labels[:1].repeat(n, axis=0)
+    expect(
+        same_with(outputs[::-1], labels[::-1]), loss, "the same loss of the rows in another order",
+        "another", "a label must go with its own row: has it been broadcast to others?",
+    )  # fmt: skip
+    alike = np.array_equal(shifted, labels) or np.ptp(outputs, axis=0).max(initial=0) == 0
+    ignored = alike or same_with(outputs, first)
+    expect(
+        ignored or not same_with(outputs, shifted), loss,
+        "another loss where each row has the label of another", "the same",
+        "each row needs its own label: (N, 1) and (N,) are broadcast to (N, N)",
+    )  # fmt: skip
 
 
 def loss_of_rows(twin: Twin, outputs: Array, labels: Any, rows: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nnscratch.advice import parameters_within
+from nnscratch.checking.gradients import gradient_of
 from nnscratch.checking.report import GradientError
 from nnscratch.checking.twins import Twin, arrays_in, set_mode
 from nnscratch.layers import Layer
@@ -61,14 +62,17 @@ def _call(layer: Layer, method: str, name: str, given: Array, result: str) -> Ar
         fix += ".astype(x.dtype) or float()"
         what = f"{method} to return {given.dtype}, as it was given"
         expect(False, layer, what, str(got.dtype), fix)
-    if not np.array_equal(given, before, equal_nan=True):
+    if not np.array_equal(given, before):  # x and dy are finite
         raise GradientError(f"{layer!r}: {method} changed its argument {name}: work on a new array")
     return got
 
 
 def results(layer: Layer, x: Array, dy: Array) -> list[Array]:
-    """Copies of y, dx and the gradients of the parameters; backward is to leave x and y alone."""
-    for p in layer.parameters:
+    """Copies of y, dx and the gradients of the parameters; backward is to leave x and y alone, and
+    both are to leave the parameters alone."""
+    parameters = layer.parameters
+    values = [p.value.copy() for p in parameters]
+    for p in parameters:
         p.grad[...] = np.nan  # what was there before must not matter
     x = x.copy(order="K")
     y = forward_alone(layer, x)
@@ -80,7 +84,22 @@ def results(layer: Layer, x: Array, dy: Array) -> list[Array]:
                 f"{layer!r}: backward changed {name}, which belongs to others as well: work on a "
                 "new array, not on what forward was given or has returned"
             )
-    return [before[1], dx.copy(), *[p.grad.copy() for p in layer.parameters]]
+    check_parameters(layer, parameters, values)
+    return [before[1], dx.copy(), *map(gradient_of, parameters)]
+
+
+def check_parameters(layer: Layer, parameters: list[Parameter], values: list[Array]) -> None:
+    """A call makes no parameters, and changes none but running statistics."""
+    now = find(Parameter, layer)
+    kept = [id(p) for _, p in now] == [id(p) for p in parameters]
+    fix = "make all in __init__, where an optimizer finds them, and write into .value and .grad"
+    expect(kept, layer, "the parameters that it was made with", "others after a call", fix)
+    for (place, p), value in zip(now, values, strict=True):
+        expect(
+            not p.decays or np.array_equal(p.value, value), layer,
+            f"{place} to stay as it is until an optimizer changes it", "another value after a call",
+            "work on a copy (of a running statistic, set decays to False)",
+        )  # fmt: skip
 
 
 def names_of_gradients(layer: Layer) -> list[str]:
@@ -156,8 +175,8 @@ def check_calls(new: Twin, used: Twin, x: Array, values: list[Array], meant: Mea
         )
     dy = np.cos(np.arange(1.0, y.size + 1)).reshape(y.shape)
     for _ in range(1 if meant.carries_state else CALLS - 1):
-        results(used.rewind(), x[::-1], dy[::-1])
-    for twin in (new, used):
+        results(used.subject, x[::-1], dy[::-1])  # not rewound: each draws its own numbers
+    for twin in (new, used, one, other):
         for p, value in zip(twin.subject.parameters, values, strict=True):
             p.value = value
     if meant.carries_state:
@@ -169,6 +188,35 @@ def check_calls(new: Twin, used: Twin, x: Array, values: list[Array], meant: Mea
             "something is kept of them, such as a result, the parameters as they were, or a count "
             "(carries_state=True, if that is meant)",
         )  # fmt: skip
+    for p in one.subject.parameters:
+        p.grad[...] = np.nan
+    forward_alone(one.rewind(), x)
+    forward_alone(other.rewind(), x[::-1])
+    got = [backward_alone(one.subject, dy), *map(gradient_of, one.subject.parameters)]
+    for name, a, b in zip(["dx", *names_of_gradients(layer)], got, first[1:], strict=True):
+        expect(
+            same(a, b, 0), layer, f"the same {name} after a forward of another such layer",
+            "another", "keep what backward needs in self, not in the class or the module",
+        )  # fmt: skip
+
+
+def check_unread(used: Twin, x: Array, dy: Array) -> str:
+    """Where nobody reads dx, the parameters have the same gradients."""
+    layer = used.subject
+    gradients = results(used.rewind(), x, dy)[2:]
+    layer.needs_dx = False
+    for p in layer.parameters:
+        p.grad[...] = np.nan
+    used.rewind().forward(x.copy())
+    layer.backward(dy.copy())
+    for p, name, gradient in zip(
+        layer.parameters, names_of_gradients(layer), gradients, strict=True
+    ):
+        expect(
+            same(gradient_of(p), gradient, 0), layer, f"the same {name} if needs_dx is False",
+            "another", "only dx may be left out then",
+        )  # fmt: skip
+    return "nobody has to read dx" if gradients else ""
 
 
 def check_frozen(layer: Layer, x: Array, dy: Array, frozen: tuple[str, ...]) -> None:

@@ -1,13 +1,15 @@
 """A field test for the checks: layers and losses as people write them, right ones, and wrong ones.
 
 Each file has right layers of some kind and, below each, mistakes: what its source says, and what somebody typed
-instead. ``variant`` does the same with changes that are no mistakes. All but ``unseen`` was written
-before the checks were made what they are now; ``before.txt`` has what those of version 0.2.0 were wrong about.
+instead. ``variant`` does the same with changes that are no mistakes. All but ``unseen`` and the strangers was written
+before the checks were made what they are now; ``before.txt`` has what those of version 0.2.0 were wrong about. The
+strangers are by somebody else, who had not seen the checks; ``first.txt`` has what these were wrong about at first.
 """
 
 import functools
 import importlib
 import inspect
+import re
 import sys
 import threading
 import warnings
@@ -20,6 +22,8 @@ from numpy.lib.stride_tricks import as_strided
 
 from nnscratch import Dropout, Layer, Loss, check_layer, check_loss
 
+source_of = functools.cache(inspect.getsource)  # it parses the whole file each time
+
 
 class Case(NamedTuple):
     """A layer or a loss to be checked."""
@@ -29,7 +33,7 @@ class Case(NamedTuple):
     edits: tuple[str, ...] = ()  # what the source says, what it says instead, and so on
 
     def build(self) -> Any:
-        source = inspect.getsource(self.kind)
+        source = source_of(self.kind)
         source = source[source.index("class ") :]
         for old, new in zip(self.edits[::2], self.edits[1::2], strict=True):
             assert old in source, f"{self.kind.__name__} no longer says {old}: bring {self.what!r} up to date"
@@ -91,6 +95,13 @@ def before():
     return {line.strip() for line in Path(__file__).with_name("before.txt").read_text(encoding="utf-8").splitlines()}
 
 
+def at_first():
+    """The same of the strangers, when they were new: (how many there were, names) of right ones, and of wrong ones."""
+    text = Path(__file__).with_name("first.txt").read_text(encoding="utf-8")
+    parts = re.findall(r"^\w+, (\d+), .*:\n((?:  .*\n)+)", text, re.MULTILINE)
+    return [(int(total), [name.strip() for name in names.splitlines()]) for total, names in parts]
+
+
 @functools.cache
 def verdict(case):
     """What the check says: "passed", "caught", or the name of an error that says nothing of what is wrong."""
@@ -103,6 +114,17 @@ def verdict(case):
     return "passed"
 
 
-FILES = ("activations", "dense", "norms", "images", "sequences", "blocks", "losses", "unseen")
+FILES = (
+    "activations",
+    "dense",
+    "norms",
+    "images",
+    "sequences",
+    "blocks",
+    "losses",
+    "unseen",
+    "strangers",
+    "strangers_losses",
+)
 for name in FILES:  # each adds to the tables above
     importlib.import_module(f"{__name__}.{name}")
