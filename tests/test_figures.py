@@ -28,7 +28,8 @@ def test_a_figure_is_what_its_script_draws(name):
     if "load_data" in inspect.getsource(figures.script(name)) and mnist.MNIST.missing(cache_dir() / "mnist"):
         pytest.skip("the full MNIST is not there")
     varies, once = figures.varies(name), drawn(name)
-    assert not varies or once == drawn(name), f"{name} is not even the same here each time"
+    if varies and not figures.is_slow(name):
+        assert once == drawn(name), f"{name} is not even the same here each time"
     problem = difference(figures.picture(name).read_bytes(), once, varies)
     assert not problem, f"{figures.picture(name).name}: {problem}: run python -m docs.figures {name}"
 

@@ -1,6 +1,5 @@
 """The site: it builds without a warning, every link in it leads somewhere, and it loads nothing from anywhere else."""
 
-import os
 import re
 import subprocess
 import sys
@@ -13,16 +12,20 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
+@pytest.mark.long
+def test_the_site(tmp_path):
     pytest.importorskip("sphinx")
-    folder = tmp_path_factory.mktemp("site")
+    site = tmp_path / "site"
     process = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", folder / "cache", "docs", folder / "site"],
-        cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONWARNINGS": "default"},
+        [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-d", tmp_path / "cache", "docs", site],
+        cwd=ROOT, capture_output=True, text=True,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
-    return folder / "site"
+    pages = {path: Page(path) for path in site.rglob("*.html") if "_static" not in path.parts}
+    every_page_of_the_docs_is_there(site)
+    every_link_leads_somewhere(site, pages)
+    nothing_is_loaded_from_another_host(site, pages)
+    formulas_and_docstrings_are_shown(pages)
 
 
 class Page(HTMLParser):
@@ -45,13 +48,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-@pytest.fixture(scope="module")
-def pages(site):
-    return {path: Page(path) for path in site.rglob("*.html") if "_static" not in path.parts}
-
-
-@pytest.mark.long
-def test_every_page_of_the_docs_is_there(site):
+def every_page_of_the_docs_is_there(site):
     for page in (ROOT / "docs").glob("*.md"):
         assert (site / f"{page.stem}.html").exists()
     assert (site / "index.html").read_bytes() == (site / "README.html").read_bytes()
@@ -60,8 +57,7 @@ def test_every_page_of_the_docs_is_there(site):
         assert f'<li class="toctree-l1"><a class="reference internal" href="{chapter.stem}.html">' in first
 
 
-@pytest.mark.long
-def test_every_link_leads_somewhere(site, pages):
+def every_link_leads_somewhere(site, pages):
     broken = []
     for page in pages.values():
         for link in [*page.links, *page.loads]:
@@ -73,8 +69,7 @@ def test_every_link_leads_somewhere(site, pages):
     assert broken == []
 
 
-@pytest.mark.long
-def test_nothing_is_loaded_from_another_host(site, pages):
+def nothing_is_loaded_from_another_host(site, pages):
     for page in pages.values():
         assert [link for link in page.loads if urlsplit(link).scheme not in ("", "data")] == []
     for path in site.rglob("*.css"):
@@ -83,8 +78,7 @@ def test_nothing_is_loaded_from_another_host(site, pages):
         assert not re.search(r"import\(['\"]https?:|fetch\(['\"]https?:", path.read_text(encoding="utf-8")), path
 
 
-@pytest.mark.long
-def test_formulas_and_docstrings_are_shown(pages):
+def formulas_and_docstrings_are_shown(pages):
     text = {page.path.stem: page for page in pages.values()}
     formulas = {name for name, page in text.items() if "<math" in page.path.read_text(encoding="utf-8")}
     written = {page.stem for page in (ROOT / "docs").glob("*.md") if "$$" in page.read_text(encoding="utf-8")}
