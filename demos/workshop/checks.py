@@ -468,8 +468,8 @@ def adam(net: Net):
                 "alpha is just learning_rate: m and v start at 0, and are too small at first": [0.683772, 2.315231],
                 "the square root in alpha is missing": [0.996838, 2.003152],
                 "epsilon is added to sqrt(v), not to v": [0.9, 2.00995],
-                "epsilon is added to sqrt(v) itself: m / (sqrt(v) + epsilon), in parentheses, and not to sqrt(v / (1 - beta_2^t)) "
-                "as in PyTorch": [0.9, 2.09999],
+                "epsilon is added to sqrt(v) itself: m / (sqrt(v) + epsilon), in parentheses, and not to "
+                "sqrt(v / (1 - beta_2^t)) as in PyTorch": [0.9, 2.09999],
                 "beta_1 and beta_2 have changed places in alpha": [-98.999968, 101.684769],
             },
         ),
