@@ -29,7 +29,8 @@ PROGRAMS = ("git", "jupyter", "mutmut", "mypy", "pip", "pytest", "ruff", "sphinx
 # Not looked up: what files are called while they grow, places outside of the repository, formulas that are no Python,
 # and any guard.
 NOT_CODE = {".gz", ".NAME.gz.part", "ftp:", "~/.netrc", "~/.cache/nnscratch", "/usr/share/datasets/fashion-mnist",
-            "dataset-fashion-mnist", "exp(-|x|)", "guards.f(x)", "curves.png", "bugs/"}  # fmt: skip
+            "dataset-fashion-mnist", "exp(-|x|)", "guards.f(x)", "curves.png", "bugs/",
+            r".venv\Scripts\python"}  # fmt: skip
 
 # Names of other libraries that the pages speak of, and where they are: ``module.name`` or ``module.function:argument``.
 # Where a library is installed, tests/test_docs.py looks them up, and all names that begin as one of PREFIXES.
@@ -120,7 +121,11 @@ def wrong_command(command):
         return f"there is no program {words[2]}"
     text += "\n".join(source.read_text(encoding="utf-8") for source in path.parent.glob("*.py"))
     options = [word.split("=")[0] for word in words[3:] if word.startswith("--")]
-    missing = [option for option in options if f'"{option}"' not in text and option != "--help"]
+    missing = [
+        option
+        for option in options
+        if f'"{option}"' not in text and f'"{option[2:]}"' not in text and option != "--help"
+    ]
     return f"{words[2]} has no option {missing[0]}" if missing else ""
 
 

@@ -349,10 +349,46 @@ def test_an_old_python_is_a_line():
     assert process.stderr == "error: expected Python 3.11 or newer, got 3.10.2: start it with a newer one\n"
 
 
-@pytest.mark.parametrize("path", ["mnist.py", "xor.py", "_launcher.py", "__init__.py"])
+def test_an_old_python_is_a_line_to_the_data_sets_too():
+    code = "import sys\nsys.version_info, sys.version = (3, 10, 2, 'final', 0), '3.10.2 (main)'\n"
+    code += "import runpy\nrunpy.run_module('datasets', run_name='__main__')"
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 1
+    assert process.stderr == "error: expected Python 3.11 or newer, got 3.10.2: start it with a newer one\n"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["demos/mnist.py", "demos/xor.py", "demos/_launcher.py", "demos/__init__.py", "datasets/__main__.py"],
+)
 def test_what_an_old_python_reads_is_no_syntax_error_to_it(path):
-    source = (ROOT / "demos" / path).read_text(encoding="utf-8")
+    source = (ROOT / path).read_text(encoding="utf-8")
     compile(source, path, "exec", flags=ast.PyCF_ONLY_AST, _feature_version=7)
+
+
+def test_numpy_alone_is_enough_for_xor_the_sample_and_the_checks():
+    """In a class without a network: nothing but NumPy, and the folder as it is."""
+    code = """\
+import sys
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] not in {"numpy", "nnscratch", "datasets", "demos", *sys.stdlib_module_names}:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Nothing())
+import numpy as np
+from datasets import mnist
+from demos import xor
+from nnscratch import Adam, Dense, Sequential, SoftmaxCrossEntropy, check_layer, fit
+xor.main()
+(x, y), _ = mnist.load_sample()
+model = Sequential([Dense(784, 10, rng=0)])
+fit(model, SoftmaxCrossEntropy(), Adam(model), x[:500].reshape(-1, 784) / np.float32(255), y[:500])
+check_layer(Dense(3, 2), np.ones((2, 3)))
+"""
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert process.returncode == 0, process.stderr
+    assert "[1, 0] -> 1" in process.stdout
+    assert "epoch 1/1  loss" in process.stdout
 
 
 def shell(command, *arguments, **environment):

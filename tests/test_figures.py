@@ -27,7 +27,9 @@ def slow(name):
 def test_a_figure_is_what_its_script_draws(name):
     if "load_data" in inspect.getsource(figures.script(name)) and mnist.MNIST.missing(cache_dir() / "mnist"):
         pytest.skip("the full MNIST is not there")
-    problem = difference(figures.picture(name).read_bytes(), drawn(name))
+    varies, once = figures.varies(name), drawn(name)
+    assert not varies or once == drawn(name), f"{name} is not even the same here each time"
+    problem = difference(figures.picture(name).read_bytes(), once, varies)
     assert not problem, f"{figures.picture(name).name}: {problem}: run python -m docs.figures {name}"
 
 
@@ -42,14 +44,15 @@ def drawn(name):
     return file.getvalue()
 
 
-def difference(kept, new):
+def difference(kept, new, varies=False):
     """How two pictures differ for the eye, in words; "" if they do not. Other machines round differently, and other
-    versions of matplotlib set type differently: so pixels are compared as means over blocks."""
+    versions of matplotlib set type differently: so pixels are compared as means over blocks. What varies from machine
+    to machine only has to look alike."""
     if kept == new:
         return ""
     if not kept.startswith(b"\x89PNG"):
         texts = [data.decode() for data in (kept, new)]
-        if f"Matplotlib v{matplotlib.__version__}," not in texts[0]:
+        if varies or f"Matplotlib v{matplotlib.__version__}," not in texts[0]:
             words = [re.findall("<!-- (.*?) -->", text) for text in texts]
             return "" if words[0] == words[1] else "it has other words"
         if NUMBER.sub("#", texts[0]) != NUMBER.sub("#", texts[1]):
@@ -61,10 +64,11 @@ def difference(kept, new):
     if ours.shape != theirs.shape:
         return f"it has {ours.shape[:2]} pixels, and now {theirs.shape[:2]}"
     change, ink = abs(means(ours) - means(theirs)), 1 - means(ours)
-    if f"version{matplotlib.__version__},".encode() in kept:
+    if not varies and f"version{matplotlib.__version__},".encode() in kept:
         return f"a part of it differs by {change.max():.0%}" if change.max() > 0.1 else ""
-    share = change.sum() / ink.sum()  # between 3.9 and 3.11, type alone comes to a third where there is much of it
-    return f"{share:.0%} of it is new" if share > 0.4 else ""
+    # Between matplotlib 3.9 and 3.11, type alone comes to a third where there is much of it; other digits to 0.6.
+    share = change.sum() / ink.sum()
+    return f"{share:.0%} of it is new" if share > (0.7 if varies else 0.4) else ""
 
 
 def means(pixels):
@@ -116,6 +120,7 @@ def test_the_command_draws_and_a_change_is_seen(kind, example, tmp_path, monkeyp
     example(kind, 3.0001)
     assert difference(kept, drawn("example")) == ""
     example(kind, 2.8)
+    assert kind == "svg" or difference(kept, drawn("example"), varies=True) == ""
     assert re.search("a part of it differs by|points off|other parts", difference(kept, drawn("example")))
 
 

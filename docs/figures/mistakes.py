@@ -10,6 +10,7 @@ from demos.mnist import MODELS, learn, rows
 from demos.mnist import draw as draw_all
 
 SLOW = True  # it trains on the full MNIST
+VARIES = True  # which digits are the worst depends on the last bits of the weights
 
 
 class Pictures(support.Report):

@@ -7,6 +7,8 @@ from docs.figures._style import BACKWARD, FORWARD, GREY, figure
 from nnscratch import SparseCrossEntropy
 from tests.test_keras import ARCHITECTURES, record, train
 
+VARIES = True  # the differences are rounding errors
+
 
 def trajectories() -> tuple[np.ndarray, np.ndarray]:
     """The loss of each step, ours and Keras'."""

@@ -8,6 +8,7 @@ from docs.figures._style import BACKWARD, FORWARD, figure
 from nnscratch import Adam, Dense, ReLU, Sequential, Sigmoid, SoftmaxCrossEntropy, SparseCrossEntropy, fit
 
 SLOW = True
+VARIES = True  # training amplifies what other processors round differently
 
 
 def outputs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
