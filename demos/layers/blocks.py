@@ -1,0 +1,42 @@
+"""Blocks: layers in a row that are a layer again. What stands in a Chain is found, trained and saved."""
+
+import numpy as np
+
+from nnscratch import Chain, Dense, ReLU, check_layer
+
+
+class Residual(Chain):
+    """y = x + f(x), dx = dy + f's dx: the layers within only have to find what is missing in x, of the same shape.
+
+    Whatever f does, dy reaches the layers before it. He et al. 2016, section 3.1.
+    """
+
+    def forward(self, x):
+        return x + super().forward(x)
+
+    def backward(self, dy):
+        return dy + super().backward(dy)
+
+
+class PerToken(Chain):
+    """The same layers for each token of a sequence: x (N, T, n_in) to y (N, T, n_out).
+
+    To the layers within, the tokens of all sequences are rows, N T of them. Keras calls this TimeDistributed.
+    """
+
+    def forward(self, x):
+        self.places = x.shape[:2]  # (N, T)
+        return super().forward(x.reshape(-1, x.shape[2])).reshape(*self.places, -1)
+
+    def backward(self, dy):
+        return super().backward(dy.reshape(-1, dy.shape[2])).reshape(*self.places, -1)
+
+
+def prove():
+    rng = np.random.default_rng(0)
+    yield check_layer(Residual([Dense(4, 4, rng=0), ReLU()]), rng.standard_normal((5, 4)))
+    yield check_layer(PerToken([Dense(4, 3, rng=0), ReLU()]), rng.standard_normal((2, 5, 4)))
+
+
+if __name__ == "__main__":
+    print(*prove(), sep="\n\n")
