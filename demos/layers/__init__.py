@@ -8,7 +8,7 @@ its shapes and its source in the docstring, and the proof that it is right in ``
 - ``regularisation``  SpatialDropout, GaussianNoise, L2, LabelSmoothing
 - ``images``          PlainConv2D, Conv2D, MaxPool2D, AveragePool2D
 - ``augmentation``    RandomShift, RandomDistortion
-- ``blocks``          Residual, PerToken
+- ``blocks``          Residual, PerToken, Reshape
 - ``sequences``       Embedding, Positions, Last, Recurrent, LSTM, SelfAttention, TransformerBlock
 - ``losses``          MeanSquaredError, BinaryCrossEntropy, Hinge
 - ``optimizers``      RMSprop, Nesterov, Lion, AdamW, Clipped, RatesByLayer

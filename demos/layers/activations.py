@@ -22,7 +22,7 @@ class GELU(Layer):
     """y = x Φ(x), where Φ is the normal distribution: large x pass, small ones fade out, smoothly.
 
     NumPy has no Φ, so this is the usual approximation, Φ(x) = (1 + t) / 2 with t = tanh(u), u = c (x + 0.044715 x³),
-    c = sqrt(2 / π), and its own exact derivative:
+    c = sqrt(2 / π), with its own exact derivative:
 
         y = x (1 + t) / 2        dx = dy ((1 + t) / 2 + x (1 - t²) / 2 · c (1 + 0.134145 x²))
 
@@ -33,7 +33,7 @@ class GELU(Layer):
 
     def forward(self, x):
         self.x = x
-        self.t = np.tanh(self.c * (x + 0.044715 * x**3))  # (N, ...)
+        self.t = np.tanh(self.c * x * (1 + 0.044715 * x**2))  # (N, ...); x**3 would take longer than all the rest
         return x * (1 + self.t) / 2
 
     def backward(self, dy):

@@ -69,7 +69,7 @@ class RandomDistortion(Layer):
             (corner + width + 3, down * (1 - right)), (corner + width + 4, down * right),
         ]  # fmt: skip
         pixels = np.pad(x, [(0, 0), (1, 2), (1, 2), *[(0, 0)] * (x.ndim - 3)]).reshape(-1, *x.shape[3:])
-        return sum(pixels.take(at, axis=0) * self.like(share, x) for at, share in self.neighbours)
+        return sum(pixels.take(at, axis=0) * like(share, x) for at, share in self.neighbours)
 
     def backward(self, dy):
         if not self.training:
@@ -77,7 +77,7 @@ class RandomDistortion(Layer):
         n, height, width = self.shape[:3]
         dx = np.zeros((n, height + 3, width + 3, *self.shape[3:]), dy.dtype)
         for at, share in self.neighbours:
-            np.add.at(dx.reshape(-1, *self.shape[3:]), at, dy * self.like(share, dy))
+            np.add.at(dx.reshape(-1, *self.shape[3:]), at, dy * like(share, dy))
         return dx[:, 1 : height + 1, 1 : width + 1]
 
     def places(self, n, height, width):
@@ -95,10 +95,10 @@ class RandomDistortion(Layer):
             rows, columns = rows + bent[0], columns + bent[1]
         return rows, columns
 
-    @staticmethod
-    def like(share, x):
-        """Weights (N, H, W) in x's precision, with as many axes."""
-        return share.astype(x.dtype).reshape(share.shape + (1,) * (x.ndim - 3))
+
+def like(share, x):
+    """Weights (N, H, W) in x's precision, with as many axes."""
+    return share.astype(x.dtype).reshape(share.shape + (1,) * (x.ndim - 3))
 
 
 def gaussian(n, sigma):

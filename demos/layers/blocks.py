@@ -1,8 +1,8 @@
-"""Blocks: layers in a row that are a layer again. What stands in a Chain is found, trained and saved."""
+"""Blocks: layers in a row that are a layer again, and rows in another shape. What stands in a Chain is trained."""
 
 import numpy as np
 
-from nnscratch import Chain, Dense, ReLU, check_layer
+from nnscratch import Chain, Dense, Flatten, ReLU, check_layer
 
 
 class Residual(Chain):
@@ -32,10 +32,22 @@ class PerToken(Chain):
         return super().backward(dy.reshape(-1, dy.shape[2])).reshape(*self.places, -1)
 
 
+class Reshape(Flatten):
+    """Rows in another shape: x (N, ...) to y (N, *row). Nothing is computed: dx is dy in the old shape."""
+
+    def __init__(self, *row):
+        self.row = row
+
+    def forward(self, x):
+        self.shape = x.shape
+        return x.reshape(len(x), *self.row)
+
+
 def prove():
     rng = np.random.default_rng(0)
     yield check_layer(Residual([Dense(4, 4, rng=0), ReLU()]), rng.standard_normal((5, 4)))
     yield check_layer(PerToken([Dense(4, 3, rng=0), ReLU()]), rng.standard_normal((2, 5, 4)))
+    yield check_layer(Reshape(2, 3, 1), rng.standard_normal((4, 6)))
 
 
 if __name__ == "__main__":

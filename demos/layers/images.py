@@ -56,19 +56,16 @@ class PlainConv2D(Layer):
 class Conv2D(PlainConv2D):
     """The same, as one matrix product forward and two back: y = Wᵀ columns, dW = columns dyᵀ, dcolumns = W dy.
 
-    A column has the size² n_in numbers of one window; there are P = H' W' N of them. The gathering of columns is the
-    dear part: with the batch innermost it copies runs of W' N numbers, and takes as long as one of the products. Each
-    column of dcolumns is added to the window it came from. Chellapilla, Puri & Simard 2006, section 3.
+    A column has the size² n_in numbers of one window; there are P = H' W' N of them. Chellapilla, Puri & Simard 2006,
+    section 3. Within, the batch lies innermost: columns are gathered, and scattered back, in runs of W' N numbers
+    rather than of size n_in ones. ``python -m demos.benchmarks.convolution`` says what that saves.
     """
 
     def forward(self, x):
-        x = np.ascontiguousarray(x.transpose(3, 1, 2, 0))  # (n_in, H, W, N): no copy after another Conv2D
-        windows = self.windows(x)  # (n_in, H', W', N, size, size)
-        self.shapes = x.shape, windows.shape[1:4]
-        self.columns = windows.transpose(4, 5, 0, 1, 2, 3).reshape(-1, windows[0, ..., 0, 0].size)  # (size² n_in, P)
+        self.columns = self.gather(np.ascontiguousarray(x.transpose(3, 1, 2, 0)))  # no copy after another Conv2D
         y = self.W.value.reshape(-1, self.n_out).T @ self.columns  # (n_out, size² n_in) @ (size² n_in, P)
         y += self.b.value[:, np.newaxis]
-        return y.reshape(self.n_out, *self.shapes[1]).transpose(3, 1, 2, 0)  # (N, H', W', n_out)
+        return y.reshape(self.n_out, *self.places).transpose(3, 1, 2, 0)  # (N, H', W', n_out)
 
     def backward(self, dy):
         dy = dy.transpose(3, 1, 2, 0).reshape(self.n_out, -1)  # (n_out, P)
@@ -77,13 +74,22 @@ class Conv2D(PlainConv2D):
         if not self.needs_dx:
             return None
         dcolumns = self.W.value.reshape(-1, self.n_out) @ dy  # (size² n_in, n_out) @ (n_out, P)
-        shape, (height, width, n) = self.shapes
-        dcolumns = dcolumns.reshape(self.size, self.size, self.n_in, height, width, n)
-        dx = np.zeros(shape, dy.dtype)
+        return self.scatter(dcolumns).transpose(3, 1, 2, 0)  # (N, H, W, n_in)
+
+    def gather(self, x):
+        """Columns (size² n_in, P) of an x (n_in, H, W, N)."""
+        windows = self.windows(x)  # (n_in, H', W', N, size, size)
+        self.shape, self.places = x.shape, windows.shape[1:4]
+        return windows.transpose(4, 5, 0, 1, 2, 3).reshape(self.size**2 * self.n_in, -1)  # the only copy
+
+    def scatter(self, dcolumns):
+        """dx (n_in, H, W, N): each column is added to the window that it came from."""
+        dcolumns = dcolumns.reshape(self.size, self.size, self.n_in, *self.places)
+        dx, (height, width, _) = np.zeros(self.shape, dcolumns.dtype), self.places
         for i in range(self.size):
             for j in range(self.size):
                 dx[:, i : i + height, j : j + width] += dcolumns[i, j]
-        return dx.transpose(3, 1, 2, 0)  # (N, H, W, n_in)
+        return dx
 
 
 def pieces(x, size):

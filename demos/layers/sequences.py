@@ -216,6 +216,10 @@ class TransformerBlock(Chain):
         attend = [LayerNorm(n), SelfAttention(n, heads, causal, rng=rng)]
         think = [LayerNorm(n), PerToken([Dense(n, 4 * n, rng=rng), GELU(), Dense(4 * n, n, rng=rng)])]
         super().__init__([Residual(attend), Residual(think)])
+        self.n, self.heads = n, heads
+
+    def __repr__(self):
+        return f"TransformerBlock({self.n}, {self.heads})"
 
 
 def prove():

@@ -47,17 +47,16 @@ def misstep(
         return "theta does not move: change self.model.theta itself, in place, and not a copy of it"
     if largest_error < 1e-5:
         return "right but for rounding to float32: is there a float32 within?"
+    rest = both(trace.gradients[trace.gradients.any(axis=1)])
+    if np.allclose(rest.got, rest.wanted, rtol=1e-9, atol=0):
+        return f"only step {first_wrong}, in which all gradients are 0, is wrong: it is a step, too"
     n = len(trace.start)
     unit = (1 + np.arange(n) % 7 / 7) * (-1.0) ** np.arange(n)  # 1 to 2, of both signs
-    if trace.gradients[first_wrong - 1].any() or first_wrong == 1:
-        for words in (decay(both, unit), factor(both, unit), size(both, unit), memory(both, unit)):
-            if words:
-                return words
-        return small_or_large(both, unit) or later(first_wrong)
-    return (
-        f"step {first_wrong} is the first in which all gradients are 0: step has to do then what "
-        "it always does"
-    )
+    for look in (decay, factor, size, memory, small_or_large):
+        words = look(both, unit)
+        if words:
+            return words
+    return later(first_wrong)
 
 
 def later(first_wrong: int) -> str:
