@@ -41,6 +41,25 @@ def adam(theta, steps, epsilon=1e-7):
         yield theta
 
 
+class PlainRMSprop(Optimizer):
+    def __init__(self, model, learning_rate=0.01):
+        super().__init__(model, learning_rate)
+        self.v = np.zeros_like(model.theta)
+
+    def step(self):
+        g = self.model.grad
+        self.v = 0.9 * self.v + 0.1 * g**2
+        self.model.theta -= self.learning_rate * g / (np.sqrt(self.v) + 1e-7)
+
+
+def rmsprop(theta, steps):
+    v = 0
+    for g, learning_rate in steps:
+        v = 0.9 * v + 0.1 * g**2
+        theta = theta - learning_rate * g / (v**0.5 + 1e-7)
+        yield theta
+
+
 class Momentum(Optimizer):
     def __init__(self, model, learning_rate=0.01):
         super().__init__(model, learning_rate)
@@ -116,7 +135,7 @@ def test_the_frameworks_own(decay):
     assert check_optimizer(lambda model: PlainStep(model, weight_decay=decay), adam_of_keras).largest_error < 1e-9
 
 
-@pytest.mark.parametrize(("kind", "formula"), [(PlainAdam, adam), (Momentum, momentum)])
+@pytest.mark.parametrize(("kind", "formula"), [(PlainAdam, adam), (PlainRMSprop, rmsprop), (Momentum, momentum)])
 def test_written_five_minutes_ago(kind, formula):
     for seed in range(5):
         assert check_optimizer(kind, formula, rng=seed).largest_error < 1e-9
@@ -235,6 +254,15 @@ MISTAKES = {  # what it is: (the class, its formula, the words, the edits)
     "the squares the wrong way round": (
         PlainAdam, adam, "is the mean of squares the wrong way round", SQUARES,
         "(1 - self.beta_2) * self.v + self.beta_2 * g**2"),
+    "RMSprop's squares the wrong way round": (
+        PlainRMSprop, rmsprop, "3.147 times .* in the formula 1.054 times: the mean of squares the wrong way round",
+        "0.9 * self.v + 0.1 * g**2", "0.1 * self.v + 0.9 * g**2"),
+    "RMSprop with another beta": (PlainRMSprop, rmsprop, r"small ones make steps .*: another beta\?",
+                                  "0.9 * self.v + 0.1 *", "0.5 * self.v + 0.5 *"),
+    "RMSprop without its squares": (PlainRMSprop, rmsprop, "is it divided by the root of the mean of squares",
+                                    "(np.sqrt(self.v) + 1e-7)", "1"),
+    "RMSprop that forgets": (PlainRMSprop, rmsprop, "small ones make steps that are", "0.9 * self.v + 0.1 * g**2",
+                             "g**2"),
     "no root": (PlainAdam, adam, "divided by the mean of squares, and not by its root", "np.sqrt(v_hat)", "v_hat"),
     "not divided": (PlainAdam, adam, "is it divided by the root of the mean of squares", f" / {HAT}", ""),
     "the gradient is not squared": (PlainAdam, adam, "twice as large make the first step 1.414 times", "g**2",

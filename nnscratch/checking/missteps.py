@@ -123,9 +123,11 @@ def factor(both: Both, unit: Array) -> str:
     q = quotients.mean(axis=1)  # one for each step
     if alike(np.append(q, 1)):
         return ""
-    got, wanted = impulse(both, unit)
-    if not np.allclose(got, q[: len(got)] * wanted, rtol=CLOSE, atol=CLOSE * np.abs(wanted).max()):
-        return ""  # the factor depends on the gradients, too
+    for rest in (0.0, 0.01):
+        got, wanted = impulse(both, unit, rest)
+        off = np.abs(got - q[: len(got)] * wanted)
+        if off.max() > CLOSE * np.abs(wanted).max():
+            return ""  # the factor depends on the gradients, too
     return constant(float(q[0]), trace.rates[0]) if alike(q) else time(q)
 
 
@@ -156,10 +158,12 @@ def time(q: Array) -> str:
     return f"{q[0]:.4g} times the formula's step at first, {q[-1]:.4g} times at step 30: {likely}"
 
 
-def impulse(both: Both, unit: Array) -> tuple[Array, Array]:
-    """How far theta goes against gradients that come once and then no more: (steps,) each."""
+def impulse(both: Both, unit: Array, rest: float = 0.0) -> tuple[Array, Array]:
+    """How far theta goes against gradients that come once, and then no more or much smaller ones:
+    (steps,) each."""
     gradients = np.zeros((6, len(unit)))
     still = both(gradients).moves()  # weight decay alone
+    gradients[:] = rest * unit
     gradients[0] = unit
     got, wanted = (
         (b - a) @ np.sign(unit) for a, b in zip(both(gradients).moves(), still, strict=True)
@@ -177,7 +181,7 @@ def memory(both: Both, unit: Array) -> str:
     if goes_on and not should_go_on:
         return "old gradients take part in a step, and in the formula they do not"
     if not goes_on:
-        return ""
+        return squares(both, unit)
     shrinks, should = got[2] / got[1], wanted[2] / wanted[1]
     q = shrinks / should
     if q < 0:
@@ -199,6 +203,25 @@ def memory(both: Both, unit: Array) -> str:
             "compared with older ones: with or without Nesterov's look ahead, or (1 - beta)?"
         )
     return ""
+
+
+def squares(both: Both, unit: Array) -> str:
+    """Nothing but a mean of squares may be kept. After a large gradient, how fast do the steps that
+    smaller ones make grow again?"""
+    got, wanted = impulse(both, unit, 0.01)
+    if not wanted[1:3].all() or not got[1:3].all():
+        return ""
+    grow, should = got[2] / got[1], wanted[2] / wanted[1]
+    if abs(grow / should - 1) < CLOSE:
+        return ""
+    beta, q = should**-2.0, (grow / should) ** 2
+    likely = "another beta?"
+    if beta < 1 and abs(q * (1 - beta) / beta - 1) < 0.2:
+        likely = "the mean of squares the wrong way round: beta * old + (1 - beta) * new?"
+    return (
+        f"after a large gradient, small ones make steps that are {grow:.4g} times as large each "
+        f"time, in the formula {should:.4g} times: {likely}"
+    )
 
 
 def size(both: Both, unit: Array) -> str:
