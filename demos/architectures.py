@@ -276,6 +276,12 @@ def main(arguments=None):
                     draw(name, history, scores, images, y_test, report)
                     histories[name], all_scores[name] = history, scores
             report.row(name, model, epochs_of(WAYS[name], options), min(trained), seconds, accuracies)
+        wrong = [each.argmax(axis=1) != y_test for each in all_scores.values()]
+        times = np.sum(wrong, axis=0)
+        if len(wrong) > 1:
+            report.say(
+                f"\n{np.sum(times == len(wrong))} digits are wrong in all of them, {np.sum(times == 1)} in one only"
+            )
         report.save_figure("curves.png", all_curves(histories, report.title("wrong test digits after each epoch")))
         legend = "each one's surest mistakes; orange: no other makes it"
         report.save_figure("mistakes.png", all_mistakes(all_scores, images, y_test, report.title(legend)))

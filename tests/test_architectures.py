@@ -61,6 +61,7 @@ def test_a_table_of_all_five(all_five):
         printed = [float(value) for value in re.findall(r"seed [01]: test accuracy (0\.\d+)", section)[:2]]
         assert np.mean(printed) == pytest.approx(float(mean), abs=1e-4)
     assert "! Reason: --quick was given" in text
+    assert re.search(r"^\d+ digits are wrong in all of them, \d+ in one only$", text, re.MULTILINE)
     assert "on the sample, not the full MNIST" in text
 
 

@@ -217,7 +217,9 @@ def test_an_optimizer_need_not_be_an_optimizer():
             theta = theta - 0.1 * g
             yield theta
 
-    assert "not tested: a learning rate that changes, as there is none" in check_optimizer(Descent, rule).note
+    report = check_optimizer(Descent, rule)
+    assert "not tested: a learning rate that changes, as there is none" in report.note
+    assert report.subject == "Descent"
 
 
 # ---- Wrong ones ----
@@ -430,6 +432,16 @@ def test_gradients_of_all_sizes_and_none(rng):
     assert [t for t in range(STEPS) if not gradients[t].any()] == [4]
     assert (gradients == gradients.astype(np.float32)).all()
     assert STEPS > 64 > FEW
+
+
+def test_a_model_of_one_number_is_enough():
+    class Gain(ReLU):
+        def __init__(self):
+            self.gain = Parameter(np.ones(1))
+
+    with pytest.raises(GradientError, match="the sign is flipped"):
+        check_optimizer(wrong(Momentum, "+= self", "-= self"), momentum, model=Sequential([Gain()]))
+    assert check_optimizer(Momentum, momentum, model=Sequential([Gain()])).largest_error < 1e-9
 
 
 def test_parameters_that_do_not_decay_stay_so_in_the_copies():

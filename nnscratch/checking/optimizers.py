@@ -63,9 +63,10 @@ def check_optimizer(
     True
 
     70 steps are made in float64 with random gradients from 1e-7 to 100, some of them 0, and as many
-    with a learning rate that changes. ``model`` is to be given where the rule tells parameters or
-    layers apart; a copy of it is trained. The report says what was tested. Errors: GradientError
-    for another theta and for a promise that is broken; ValueError for a formula that yields none.
+    with a learning rate that changes. ``model``, a small one, is to be given where the rule tells
+    parameters or layers apart; a copy of it is trained. The report says what was tested. Errors:
+    GradientError for another theta and for a broken promise; ValueError for a formula that yields
+    no theta.
     """
     rng = np.random.default_rng(rng).spawn(1)[0]
     if model is None:
@@ -88,8 +89,8 @@ def check_optimizer(
 def random_gradients(n: int, rng: np.random.Generator) -> Array:
     """(STEPS, n): each coordinate has a size of its own, each step as well. Some coordinates are
     never reached by a gradient, and in one step there is none at all."""
-    sizes = 10 ** rng.permutation(np.linspace(-6, 1, n))
-    sizes[rng.permutation(n)[: max(1, n // 10)]] = 0
+    sizes = 10 ** rng.permutation(np.linspace(1, -6, n))
+    sizes[rng.permutation(n)[: n // 10]] = 0
     gradients = rng.standard_normal((STEPS, n)) * sizes * 10 ** rng.uniform(-1, 1, (STEPS, 1))
     gradients[4] = 0
     return gradients.astype(np.float32).astype(np.float64) + 0.0  # what float32 holds, and no -0
@@ -110,7 +111,9 @@ class Trial:
         """A new optimizer of a model, after a look at what it is."""
         before = model.theta.copy()
         optimizer = self.make(model)
-        self.name = f"{optimizer!r}"
+        kind = type(optimizer)
+        unnamed = kind.__repr__ == object.__repr__  # it would show an address in memory
+        self.name = kind.__name__ if unnamed else repr(optimizer)
         if not hasattr(optimizer, "step"):
             fix = "give a class such as Adam, or a function of a model such as lambda model: ..."
             raise guards.unexpected("make to return an optimizer", repr(optimizer), fix, TypeError)
