@@ -111,7 +111,7 @@ class Trial:
         """A new optimizer of a model, after a look at what it is."""
         before = model.theta.copy()
         optimizer = self.make(model)
-        kind = type(optimizer)
+        kind: Any = type(optimizer)
         unnamed = kind.__repr__ == object.__repr__  # it would show an address in memory
         self.name = kind.__name__ if unnamed else repr(optimizer)
         if not hasattr(optimizer, "step"):
