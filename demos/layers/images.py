@@ -56,8 +56,8 @@ class PlainConv2D(Layer):
 class Conv2D(PlainConv2D):
     """The same, as one matrix product forward and two back: y = Wᵀ columns, dW = columns dyᵀ, dcolumns = W dy.
 
-    A column has the size² n_in numbers of one window; there are P = H' W' N of them. Chellapilla, Puri & Simard 2006,
-    section 3. Within, the batch lies innermost: columns are gathered, and scattered back, in runs of W' N numbers
+    A column has the size² n_in numbers of one window; there are P = H' W' N of them. Chellapilla, Puri & Simard
+    2006. Within, the batch lies innermost: columns are gathered, and scattered back, in runs of W' N numbers
     rather than of size n_in ones. ``python -m demos.benchmarks.convolution`` says what that saves.
     """
 
