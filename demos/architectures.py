@@ -155,7 +155,8 @@ def draw(name, history, scores, images, labels, report):
     accuracy = report.title(f"{title}\naccuracy {matrix.trace() / matrix.sum():.4f}")
     report.save_figure(f"{name}/confusion.png", plots.confusion(matrix, mnist.CLASS_NAMES, accuracy))
     if history["loss"]:
-        curves = plots.curves(history, report.title(f"{title}\ntraining: augmented, if it is, and without the mean"))
+        which = "training: while the weights change; validation: the mean of the weights, on the test images"
+        curves = plots.curves(history, report.title(f"{title}\n{which}"))
         report.save_figure(f"{name}/curves.png", curves)
     mistakes = plots.predictions(
         images[worst], labels[worst], predicted[worst], scores.max(axis=1)[worst],

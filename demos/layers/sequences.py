@@ -22,7 +22,7 @@ class Embedding(Layer):
         self.E = Parameter(glorot_uniform(n_words, n, rng=rng))
 
     def forward(self, x):
-        self.words = np.rint(x).astype(int)  # (N, T)
+        self.words = x.astype(int)  # (N, T)
         return self.E.value[self.words]
 
     def backward(self, dy):
