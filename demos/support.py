@@ -133,16 +133,21 @@ class ProgressBar(Callback):
 class Report:
     """What a run says: on the terminal, in ``report.txt``, and in files that are written whole or not at all.
 
-    ``folders`` are those below the output folder. All are tried before anything is trained. Errors: OSError.
+    ``folders`` are those below the output folder, ``needed`` the bytes of all files. All folders are tried before
+    anything is trained. Errors: OSError.
     """
 
-    def __init__(self, options, folders=()):
+    head = "model             parameters  epochs     train      test  test loss  seconds"
+    note = "train: mean accuracy over the last epoch, while the weights changed; test: accuracy afterwards"
+
+    def __init__(self, options, folders=(), needed=None):
         self.options, self.sample, self.interrupted, self.lines, self.rows = options, False, False, [], []
         self.unsaved = None  # how many files could not be saved, where that is no reason to stop
-        try_writing(options.output)
+        needed = needed or NEEDED
+        try_writing(options.output, needed)
         for folder in folders:
             if (options.output / folder).exists():
-                try_writing(options.output / folder)
+                try_writing(options.output / folder, needed)
 
     @contextmanager
     def with_something_to_lose(self):
@@ -240,9 +245,7 @@ NAME/mnist and run with --data-dir NAME."""
     def finish(self):
         """The comparison table, shown even when quiet, and the report as a file."""
         self.section("comparison" + (" (on the sample, not the full MNIST)" if self.sample else ""), always=True)
-        head = "model             parameters  epochs     train      test  test loss  seconds"
-        note = "train: mean accuracy over the last epoch, while the weights changed; test: accuracy afterwards"
-        lines = [head, *self.rows, note]
+        lines = [self.head, *self.rows, self.note]
         if self.interrupted:
             lines.append("interrupted (+: within the next epoch): the models after it were not trained")
         for line in lines:
@@ -250,14 +253,14 @@ NAME/mnist and run with --data-dir NAME."""
         self.save_text("report.txt", "\n".join(self.lines) + "\n")
 
 
-def try_writing(folder):
+def try_writing(folder, needed):
     """Make a folder and write as much as a run does, for a moment. Errors: OSError."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(bytes(NEEDED))
+            file.write(bytes(needed))
     except OSError as error:
         raise OSError(
-            f"expected a folder that takes files of {NEEDED / 1e6:.0f} MB, got {folder}: {error.strerror}: "
+            f"expected a folder that takes files of {needed / 1e6:.0f} MB, got {folder}: {error.strerror}: "
             "choose another one with --output"
         ) from error

@@ -35,7 +35,13 @@ they keep you safe, as do
 
 from nnscratch.activations import ReLU, Sigmoid, Softmax
 from nnscratch.callbacks import Callback, EarlyStopping
-from nnscratch.checking import GradientError, check_layer, check_loss, check_model
+from nnscratch.checking import (
+    GradientError,
+    check_layer,
+    check_loss,
+    check_model,
+    check_optimizer,
+)
 from nnscratch.guards import StaleBackwardError
 from nnscratch.layers import Dense, Dropout, Flatten, Layer
 from nnscratch.losses import CrossEntropy, Loss, SoftmaxCrossEntropy, SparseCrossEntropy
@@ -50,5 +56,6 @@ __all__ = [
     "SGD", "Adam", "Callback", "Chain", "CrossEntropy", "Dense", "Dropout", "EarlyStopping",
     "Flatten", "GradientError", "Layer", "Loss", "Optimizer", "Parameter", "ReLU", "Sequential",
     "Sigmoid", "Softmax", "SoftmaxCrossEntropy", "SparseCrossEntropy", "StaleBackwardError",
-    "batches", "check_layer", "check_loss", "check_model", "evaluate", "fit", "train_epoch",
+    "batches", "check_layer", "check_loss", "check_model", "check_optimizer", "evaluate", "fit",
+    "train_epoch",
 ]  # fmt: skip

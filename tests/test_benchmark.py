@@ -1,6 +1,7 @@
 """The benchmark's arithmetic, its words, and a tiny run of all its parts. How long things take is not tested."""
 
 import json
+import re
 import sys
 import tracemalloc
 from types import SimpleNamespace
@@ -10,7 +11,9 @@ import pytest
 
 from datasets import mnist
 from demos.benchmarks import __main__ as benchmark
-from demos.benchmarks import peers, steps
+from demos.benchmarks import convolution, peers, steps
+from demos.layers.images import Conv2D, PlainConv2D
+from nnscratch import check_layer
 
 PEERS = [name for name, each in peers.PEERS.items() if each.needs]
 MACHINE = {"cores": 2, "processor": "abacus", "data": "full MNIST", "versions": {"numpy": "2.0"}, "missing": []}
@@ -209,3 +212,70 @@ def test_scikit_learn_learns_the_same(tmp_path, monkeypatch):
             reached.append(worker.ask("accuracy"))
     assert min(reached) > 0.8
     assert max(reached) - min(reached) < 0.04
+
+
+# ---- The convolution ----
+
+
+def test_the_convolutions_that_are_compared_are_the_same(rng):
+    kinds = (PlainConv2D, Conv2D, convolution.ChannelsInnermost)
+    plain, fast, other = (kind(2, 3, 3, rng=0).astype(np.float64) for kind in kinds)
+    x = rng.standard_normal((4, 6, 5, 2))
+    y = plain.forward(x)
+    dy = rng.standard_normal(y.shape)
+    dx = plain.backward(dy)
+    for layer in (fast, other):
+        np.testing.assert_allclose(layer.forward(x), y, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(layer.backward(dy), dx, rtol=1e-12, atol=1e-13)
+        np.testing.assert_allclose(layer.W.grad, plain.W.grad, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(layer.b.grad, plain.b.grad, rtol=1e-12, atol=1e-12)
+    assert check_layer(other, x).largest_error < 1e-8
+
+
+def test_a_tiny_run_says_where_the_time_goes(monkeypatch, capsys):
+    monkeypatch.setattr(convolution.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(convolution, "BATCH", 4)
+    monkeypatch.setattr(convolution, "STEPS", 1)
+    convolution.main(turns=2)
+    text = capsys.readouterr().out
+    assert "left out: PyTorch" in text
+    for network in convolution.NETWORKS:
+        assert re.search(rf"^{re.escape(network)} +ms/step +/ nnscratch$", text, re.MULTILINE)
+        table = text[text.index(f"where the time goes, {network}") :].split("\n\n")[0]
+        rows = dict(re.findall(r"^(.*?) +(\d+\.\d\d) +\d+\.\d\d$", table, re.MULTILINE))
+        assert set(rows) == {
+            "a step", "gathering the columns", "products and biases", "scattering them back", "pools", "ReLU",
+            "all else: dense layers, loss, Adam", "  of this, dense layers",
+        }  # fmt: skip
+    assert re.search(r"^PlainConv2D +\d+\.\d\d +\d+\.\d\d$", text, re.MULTILINE)
+
+
+def test_the_parts_of_a_step_add_up(monkeypatch, rng):
+    monkeypatch.setattr(convolution, "STEPS", 1)
+    x, y = rng.random((4, 28, 28, 1), np.float32), rng.integers(0, 10, 4)
+    spent = convolution.parts((2, 3, ()), x, y, turns=3)
+    for turn in range(3):
+        parts = {name: values[turn] for name, values in spent.items()}
+        assert min(parts.values()) > 0
+        whole, dense = parts.pop("a step"), parts.pop("  of this, dense layers")
+        assert sum(parts.values()) == pytest.approx(whole, rel=1e-9)
+        assert dense < parts["all else: dense layers, loss, Adam"]
+
+
+def test_turns_go_both_ways(monkeypatch):
+    order = []
+    monkeypatch.setattr(convolution, "seconds", lambda learner, x, y, steps=1: order.append(learner) or 1.0)
+    spent = convolution.in_turns({"a": 1, "b": 2}, None, None, 2)
+    assert order == [1, 2, 2, 1, 1, 2]
+    assert spent == {"a": [1, 1], "b": [1, 1]}
+
+
+def test_pytorch_has_the_same_network(rng):
+    pytest.importorskip("torch")
+    x, y = rng.random((8, 28, 28, 1), np.float32), rng.integers(0, 10, 8)
+    for filters in convolution.NETWORKS.values():
+        ours = convolution.Ours(filters)
+        for channels_last in (False, True):
+            peer = convolution.Torch(filters, channels_last)
+            assert sum(p.numel() for p in peer.model.parameters()) == ours.model.theta.size
+            peer.step(x, y)

@@ -359,7 +359,14 @@ def test_an_old_python_is_a_line_to_the_data_sets_too():
 
 @pytest.mark.parametrize(
     "path",
-    ["demos/mnist.py", "demos/xor.py", "demos/_launcher.py", "demos/__init__.py", "datasets/__main__.py"],
+    [
+        "demos/mnist.py",
+        "demos/xor.py",
+        "demos/architectures.py",
+        "demos/_launcher.py",
+        "demos/__init__.py",
+        "datasets/__main__.py",
+    ],
 )
 def test_what_an_old_python_reads_is_no_syntax_error_to_it(path):
     source = (ROOT / path).read_text(encoding="utf-8")

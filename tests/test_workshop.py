@@ -174,6 +174,10 @@ WRONG = [  # step, the right line, a wrong one, the words for it
      "np.log(np.exp(z) / np.exp(z).sum(axis=1, keepdims=True))", "no p is rounded to 0"),
     ("SoftmaxCrossEntropy.forward", "np.log(np.exp(z).sum(axis=1, keepdims=True))", "np.log(np.exp(z).sum())",
      "over all of z"),
+    ("SoftmaxCrossEntropy.forward", "np.log(np.exp(z).sum(axis=1, keepdims=True))", "np.log(np.exp(z).sum(axis=1))",
+     "put side by side"),
+    ("SoftmaxCrossEntropy.forward", "z - z.max(axis=1, keepdims=True)", "z - z.max()", "each row has its own max"),
+    ("SoftmaxCrossEntropy.forward", "self.log_p = z -", "log_p = z -", "has no attribute 'log_p'"),
     ("Dense.backward", "np.matmul(self.x.T, dy, out=self.W.grad)", "self.W.grad = self.x.T @ dy / len(dy)",
      "dW: N = 5 times too small: " + MEAN),
     ("Dense.backward", "dy.sum(axis=0, out=self.b.grad)", "self.b.grad = dy.mean(axis=0)", "db: N = 5 times too small"),
@@ -188,6 +192,11 @@ WRONG = [  # step, the right line, a wrong one, the words for it
     ("Sigmoid", "np.where(x >= 0, 1, e) / one_plus_e", "1 / (1 + np.exp(x))", "the sign is missing"),
     ("Sigmoid", "np.where(x >= 0, 1, e) / one_plus_e", "1 / (1 + np.exp(-x))", "cannot overflow"),
     ("Sigmoid", "e / one_plus_e**2", "x * (1 - x)", "the slope is y (1 - y)"),
+    ("Sigmoid", "self.slope: Array = e / one_plus_e**2  # y (1 - y)", "y = np.where(x >= 0, 1, e) / one_plus_e"
+     "; self.slope = y * (1 - y)", "loses its digits"),
+    ("SoftmaxCrossEntropy.backward", "(np.exp(self.log_p) - self.t) / len", "np.exp(self.log_p) - self.t / len",
+     "all of it is divided by N"),
+    ("CrossEntropy.backward", "/ (self.total * len(dq))", "/ self.total * len(dq)", "this multiplies by N"),
     ("Softmax.backward", "self.y * (dy - (dy * self.y).sum(axis=-1, keepdims=True))", "dy * self.y * (1 - self.y)",
      "only the diagonal"),
     ("Softmax.backward", "(dy * self.y).sum(axis=-1, keepdims=True)", "(dy * self.y).sum()", "over the batch"),
@@ -248,8 +257,6 @@ def test_every_step_has_a_typical_mistake_that_is_named():
 
 RIGHT = [  # other ways to write it
     ("ReLU.backward", "return dy * (self.y > 0)", "return np.where(self.y > 0, dy, 0)"),
-    ("Sigmoid", "self.slope: Array = e / one_plus_e**2  # y (1 - y)", "y = np.where(x >= 0, 1, e) / one_plus_e"
-     "; self.slope = y * (1 - y)"),
     ("Dense.backward", "np.matmul(self.x.T, dy, out=self.W.grad)", "self.W.grad = (dy.T @ self.x).T"),
     ("Dense.backward", " if self.needs_dx else None", ""),
     ("Chain", "reversed(self.layers[self.first :])", "self.layers[self.first :][::-1]"),

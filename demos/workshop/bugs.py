@@ -163,7 +163,7 @@ BUGS = (
         [(losses.CrossEntropy.backward, "(self.total * len(dq))", "self.total")],
         same_loss,
         ("Adam again. With SGD the learning rate would have to differ from one batch size to the next.",
-         "forward and backward should be about the same number."),
+         "Where does forward divide by N, and where does backward?"),
     ),
     Bug(
         "a mean over rows and classes", "bug_06.py", "CrossEntropy once more", ("CrossEntropy", "SparseCrossEntropy"),

@@ -187,29 +187,34 @@ def softmax_forward(net: Net):
 
 def softmax_cross_entropy_forward(net: Net):
     loss, z = net.SoftmaxCrossEntropy(), np.log([[1 / 3, 1.0], [1 / 4, 1.0]])
-    right = -math.log(0.75 * 0.2) / 2
+    right = -math.log(0.75 * 0.8) / 2
     compare(
-        "z = [[log 1/3, 0], [log 1/4, 0]], labels = [1, 0]: p = [[0.25, 0.75], [0.2, 0.8]]",
-        "L", lambda: loss.forward(z.copy(), [1, 0]), right,
+        "z = [[log 1/3, 0], [log 1/4, 0]], labels = [1, 1]: p = [[0.25, 0.75], [0.2, 0.8]]",
+        "L", lambda: loss.forward(z.copy(), [1, 1]), right,
         {
             "the mean over the rows is missing: N = 2 times too large": 2 * right,
             "the sign is flipped: log p is negative, the loss is not": -right,
             "this is the mean over all N C numbers: divide by N, len(z)": right / 2,
             "this is the mean of all log p: only that of the label counts": -math.log(0.25 * 0.75 * 0.2 * 0.8) / 4,
             "these are the log p of all classes: only that of the label counts": -math.log(0.25 * 0.75 * 0.2 * 0.8) / 2,
-            "this is the mean of -p, without the logarithm": -(0.75 + 0.2) / 2,
+            "this is the mean of -p, without the logarithm": -(0.75 + 0.8) / 2,
             "the sum of exp goes over all of z: each row has its own, axis=1, keepdims=True":
-                math.log(31 / 12) + math.log(4) / 2,
+                math.log(31 / 12),
             "the sum of exp goes over the batch: each row has its own, axis=1, keepdims=True":
-                math.log(2 * 4 * 7 / 12) / 2,
+                math.log(2),
             "the sums of the rows were put side by side, not below each other: keepdims=True":
-                math.log(5 / 4 * 4 * 4 / 3) / 2,
+                math.log(5 / 4),
         },
     )  # fmt: skip
+    for name, should in (("log_p", np.log([[0.25, 0.75], [0.2, 0.8]])), ("t", [[0, 1], [0, 1]])):
+        kept = getattr(loss, name, None)
+        words = f"L is right, but backward will need self.{name} = {shown(should)}"
+        expect(kept is not None and close(kept, should), f"{words}, yours is {kept!r}")
     fix = "use log p_k = z_k - max z - log sum_j exp(z_j - max z): nothing overflows, no p is rounded to 0"
-    far = np.array([[1e4, 0.0]])
-    numerical("z = [[10000, 0]], labels = [1]", "L", lambda: loss.forward(far, [1]), 1e4, fix)
-    untouched("z", far, [[1e4, 0.0]], "make a new array, z = z - ..., and not z -= ...")
+    fix += "; each row has its own max, axis=1, keepdims=True"
+    far, given = np.array([[1e4, 0.0], [0.0, 0.0]]), "z = [[10000, 0], [0, 0]], labels = [1, 1]"
+    numerical(given, "L", lambda: loss.forward(far, [1, 1]), (1e4 + math.log(2)) / 2, fix)
+    untouched("z", far, [[1e4, 0.0], [0.0, 0.0]], "make a new array, z = z - ..., and not z -= ...")
 
 
 # ---- Chapter 4: backpropagation --------------------------------------------------------------------------------------
@@ -263,6 +268,10 @@ def sigmoid(net: Net):
         [[0, 1]],
         "e = exp(-|x|) cannot overflow: y = 1 / (1 + e) for x >= 0, e / (1 + e) below",
     )
+    layer.forward(np.array([[20.0]], np.float32))
+    (slope,) = layer.backward(np.ones((1, 1), np.float32))[0]
+    words = f"for x = 20 in float32, where y rounds to 1, the slope should be 2.06e-09, yours is {shown(slope)}"
+    expect(abs(slope - 2.0612e-9) < 1e-12, f"{words}: y (1 - y) loses its digits there, e / (1 + e)² does not")
     net.check_layer(layer, inputs())
 
 
@@ -298,6 +307,7 @@ def softmax_cross_entropy_backward(net: Net):
             "this is p / N: t is missing": [[0.125, 0.375], [0.25, 0.25]],
             "this is (log p - t) / N: p is exp(log p)":
                 (np.log([[0.25, 0.75], [0.5, 0.5]]) - [[0, 1], [1, 0]]) / 2,
+            "all of it is divided by N: (p - t) / N": [[0.25, 0.25], [0, 0.5]],
             "this is divided by N C: only the rows are counted, N": [[0.0625, -0.0625], [-0.125, 0.125]],
         },
     )  # fmt: skip
@@ -306,18 +316,19 @@ def softmax_cross_entropy_backward(net: Net):
 
 def cross_entropy_backward(net: Net):
     loss = net.CrossEntropy()
-    loss.forward(np.array([[1.0, 3.0], [2.0, 2.0]]), np.eye(2)[[1, 0]])
+    loss.forward(np.array([[1.0, 4.0], [2.0, 3.0]]), np.eye(2)[[1, 0]])
     compare(
-        "s = [[1, 3], [2, 2]], t = [[0, 1], [1, 0]]: S = [[4], [4]], q = [[0.25, 0.75], [0.5, 0.5]]",
-        "ds", loss.backward, [[0.125, -1 / 24], [-0.125, 0.125]],
+        "s = [[1, 4], [2, 3]], t = [[0, 1], [1, 0]]: S = [[5], [5]], q = [[0.2, 0.8], [0.4, 0.6]]",
+        "ds", loss.backward, [[0.1, -0.025], [-0.15, 0.1]],
         {
             "N = 2 times too large: the mean over the batch is taken here, in the loss":
-                [[0.25, -1 / 12], [-0.25, 0.25]],
-            "this is dq: S changes with every score, see the formula above": [[0, -4 / 3], [-2, 0]],
-            "the sum over j is missing: S changes with every score": [[0, -1 / 6], [-0.25, 0]],
-            "the sign is flipped: dq_k = -t_k / q_k": [[-0.125, 1 / 24], [0.125, -0.125]],
-            "1 / S is missing": [[0.5, -1 / 6], [-0.5, 0.5]],
-            "the sum is that of dq_j q_j, not of dq_j": [[1 / 6, 0], [0, 0.25]],
+                [[0.2, -0.05], [-0.3, 0.2]],
+            "this is dq: S changes with every score, see the formula above": [[0, -1.25], [-2.5, 0]],
+            "the sum over j is missing: S changes with every score": [[0, -0.125], [-0.25, 0]],
+            "the sign is flipped: dq_k = -t_k / q_k": [[-0.1, 0.025], [0.15, -0.1]],
+            "1 / S is missing": [[0.5, -0.125], [-0.75, 0.5]],
+            "this multiplies by N: a / S * N is (a / S) * N, write a / (S * N)": [[0.4, -0.1], [-0.6, 0.4]],
+            "the sum is that of dq_j q_j, not of dq_j": [[0.125, 0], [0, 0.25]],
         },
     )  # fmt: skip
     loss.forward(np.array([[5.0, 0.0, 3.0]]), np.array([[0.5, 0.5, 0.0]]))
@@ -436,7 +447,7 @@ def sgd(net: Net):
     compare(
         f"{given}, momentum = 0.5, after a second step with the same grad", "theta", lambda: model.theta, [0.75, 3],
         {
-            "the momentum is missing: half of the last velocity is to be added": [0.8, 2.8],
+            "the momentum is missing, or was forgotten: half of the last self.velocity is to be added": [0.8, 2.8],
             "the old velocity is added whole, not momentum times it": [0.7, 3.2],
             "momentum times velocity was subtracted: add it": [0.85, 2.6],
         },
@@ -457,7 +468,8 @@ def adam(net: Net):
                 "alpha is just learning_rate: m and v start at 0, and are too small at first": [0.683772, 2.315231],
                 "the square root in alpha is missing": [0.996838, 2.003152],
                 "epsilon is added to sqrt(v), not to v": [0.9, 2.00995],
-                "epsilon is added to sqrt(v) itself, not to sqrt(v / (1 - beta_2^t)) as in PyTorch": [0.9, 2.09999],
+                "epsilon is added to sqrt(v) itself: m / (sqrt(v) + epsilon), in parentheses, and not to "
+                "sqrt(v / (1 - beta_2^t)) as in PyTorch": [0.9, 2.09999],
                 "beta_1 and beta_2 have changed places in alpha": [-98.999968, 101.684769],
             },
         ),

@@ -229,8 +229,8 @@ def compare(folder, yours, ours):
         say(MARGIN + "your curve is ours, to the last digit")
     else:
         difference = max(abs(a - b) for a, b in zip(yours["loss"], ours["loss"], strict=True))
-        say(f"{MARGIN}your losses and ours differ by up to {difference:.1e}: other random numbers, or sums in another")
-        say(MARGIN + "order, do that. Every step is right")
+        reason = "sums in another order do" if difference < 1e-5 else "other random numbers do"
+        say(f"{MARGIN}your losses and ours differ by up to {difference:.1e}: {reason} that. Every step is right")
 
 
 # ---- Hints, and how we wrote it --------------------------------------------------------------------------------------

@@ -178,7 +178,8 @@ After that it learns to read digits, and you can say of every line why it is the
 
        python -m demos.workshop {folder} --check
 
-3. Read the chapter that is named there; the chapters are in `{docs}`.
+3. Read the chapter that is named there; the chapters are in `{docs}`. They show the whole source: pass over the
+   block of the function that you are about to write.
 4. Open the file, find the line that says `raise NotImplementedError`, and write your own code in its place. The formula
    stands in the docstring above, of the function or of its class. What `guards` and `advice` do can wait: take
    `guards.f(x)` for x.

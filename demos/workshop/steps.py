@@ -86,7 +86,7 @@ STEPS = (
          Hole("Sigmoid.backward", "Return dx.")],
         ["forward: e = np.exp(-np.abs(x)) cannot overflow. np.where(x >= 0, a, b) chooses number by number. backward: "
          "dx is dy times the slope.",
-         "y = np.where(x >= 0, 1, e) / (1 + e), and the slope is e / (1 + e)**2, or y (1 - y)."],
+         "y = np.where(x >= 0, 1, e) / (1 + e), and the slope is e / (1 + e)**2: y (1 - y) is 0 where y rounds to 1."],
     ),
     Step(
         "Softmax.backward", "activations.py", BACK, checks.softmax_backward,
@@ -111,8 +111,8 @@ STEPS = (
         "Chain", "model.py", BACK, checks.chain,
         [Hole("Chain.forward", "Send x through self.layers, first to last. The lines around this stay.",
               "for layer", "for layer"),
-         Hole("Chain.backward", "Send dy back through them, last to first; the one with the number self.first, from "
-              "which on there is something to train, is the last to be asked.", "for layer", "for layer")],
+         Hole("Chain.backward", "Send dy back through them, from the last one to the one with the number self.first, "
+              "including it. (Before it there is nothing to train.)", "for layer", "for layer")],
         ["What one layer returns is what the next one gets: x = layer.forward(x), in a loop.",
          "for layer in reversed(self.layers[self.first :]): dy = layer.backward(dy)"],
     ),
