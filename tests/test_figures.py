@@ -19,16 +19,19 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 BLOCK = 8  # pixels
 
 
-def slow(name):
-    return pytest.param(name, marks=pytest.mark.long) if figures.is_slow(name) else name
+DRAWN = [
+    pytest.param(name, marks=pytest.mark.long) if figures.slow(name) else name
+    for name in figures.names()
+    if figures.slow(name) != "minutes"
+]
 
 
-@pytest.mark.parametrize("name", [slow(name) for name in figures.names()])
+@pytest.mark.parametrize("name", DRAWN)
 def test_a_figure_is_what_its_script_draws(name):
     if "load_data" in inspect.getsource(figures.script(name)) and mnist.MNIST.missing(cache_dir() / "mnist"):
         pytest.skip("the full MNIST is not there")
     varies, once = figures.varies(name), drawn(name)
-    if varies and not figures.is_slow(name):
+    if varies and not figures.slow(name):
         assert once == drawn(name), f"{name} is not even the same here each time"
     problem = difference(figures.picture(name).read_bytes(), once, varies)
     assert not problem, f"{figures.picture(name).name}: {problem}: run python -m docs.figures {name}"

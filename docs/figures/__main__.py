@@ -3,9 +3,10 @@
 A figure is a script ``NAME.py`` with a function ``draw()``, which computes what is to be seen and returns a matplotlib
 Figure; it is saved beside the script as ``NAME.png``, or as ``NAME.svg`` where the script says ``FORMAT = "svg"``. The
 same picture comes out each time: seeds are fixed, and the style is matplotlib's own, whatever the user's settings are.
-What takes longer than a second says ``SLOW = True``: tests draw it with ``-m long`` only. Where another processor would
-draw something else, as it rounds differently and training amplifies that, the script says ``VARIES = True``: then its
-picture is compared roughly. What calls ``load_data`` is not tested where the full MNIST is missing.
+What takes longer than a second says ``SLOW = "seconds"``, and tests draw it with ``-m long`` only, or
+``SLOW = "minutes"``, and they do not. Where another processor would draw something else, as it rounds differently and
+training amplifies that, the script says ``VARIES = True``: then its picture is compared roughly. What calls
+``load_data`` is not tested where the full MNIST is missing.
 """
 
 import importlib
@@ -32,8 +33,9 @@ def script(name: str) -> ModuleType:
     return importlib.import_module(f"docs.figures.{name}")
 
 
-def is_slow(name: str) -> bool:
-    return getattr(script(name), "SLOW", False)
+def slow(name: str) -> str:
+    """How long it takes: "minutes", "seconds", or "" for less."""
+    return getattr(script(name), "SLOW", "")
 
 
 def varies(name: str) -> bool:

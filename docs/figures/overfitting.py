@@ -18,7 +18,7 @@ from nnscratch import (
     fit,
 )
 
-SLOW = True
+SLOW = "minutes"
 VARIES = True  # ten epochs and more amplify what other processors round differently
 EPOCHS, SEEDS = 30, 5
 SETTINGS = {  # rate of dropout, weight decay, whether a tenth is held out to stop early

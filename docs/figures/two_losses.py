@@ -7,7 +7,7 @@ from datasets import mnist
 from docs.figures._style import BACKWARD, FORWARD, figure
 from nnscratch import Adam, Dense, ReLU, Sequential, Sigmoid, SoftmaxCrossEntropy, SparseCrossEntropy, fit
 
-SLOW = True
+SLOW = "seconds"
 VARIES = True  # training amplifies what other processors round differently
 
 
