@@ -7,6 +7,7 @@ from docs.figures._style import BACKWARD, FORWARD, GREY, figure
 from nnscratch import SparseCrossEntropy
 from tests.test_keras import ARCHITECTURES, record, train
 
+SLOW = "seconds"
 VARIES = True  # the differences are rounding errors
 
 
