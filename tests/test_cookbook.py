@@ -614,6 +614,10 @@ def test_adamw_spares_biases_gains_and_what_did_not_decay_before():
     model = Sequential([Dense(2, 3), LayerNorm(3), PReLU(3), BatchNorm(3)])
     AdamW(model)
     assert [p.decays for p in model.parameters] == [True] + [False] * 8
+    model = Sequential([Dense(2, 3)])
+    model.layers[0].W.decays = False
+    AdamW(model)
+    assert not model.layers[0].W.decays
 
 
 def test_clipping_leaves_short_gradients_alone():
