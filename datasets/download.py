@@ -1,8 +1,9 @@
 """Getting one file from the first mirror that has it: whole and verified under its name, or not at all.
 
 The network is left to libcurl, in the form that never waits: it takes what has come and hands it over, and before it is
-called again we look at the clock. So one deadline holds for whatever a server does, be it names, redirects, headers or
-bodies. (Libraries that wait in ``recv`` limit the time between two bytes, not the time in all.)
+called again we look at the clock; so we do when it asks whether to go on. So one deadline holds for whatever a server or
+a proxy does, be it names, redirects, headers or bodies. (Libraries that wait in ``recv`` limit the time between two
+bytes, not the time in all.)
 """
 
 import errno
@@ -135,9 +136,15 @@ class _Deadline:
         self.at = min(self.at + count / SLOWEST, time.monotonic() + PATIENCE, self.start + LONGEST)
 
     def check(self) -> None:
-        now = time.monotonic()
-        if now >= self.at:
-            raise _MirrorError(f"too slow: got {self.received:,} bytes of the file in {now - self.start:.0f} seconds")
+        if self.is_over():
+            raise self.error()
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.at
+
+    def error(self) -> Exception:
+        seconds = time.monotonic() - self.start
+        return _MirrorError(f"too slow: got {self.received:,} bytes of the file in {seconds:.0f} seconds")
 
     def sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, min(seconds, self.at - time.monotonic())))
@@ -298,6 +305,10 @@ def _transfer(curl: Any, deadline: _Deadline) -> Generator[bytes, None, None]:
 
     received: list[bytes] = []
     curl.setopt(pycurl.WRITEFUNCTION, received.append)
+    # While libcurl reads what a proxy says to its refusal (407), it does not come back: it asks us here whether to stop.
+    # And as this is Python's code, Ctrl-C is noticed.
+    curl.setopt(pycurl.XFERINFOFUNCTION, lambda *counts: deadline.is_over())
+    curl.setopt(pycurl.NOPROGRESS, 0)
     multi = pycurl.CurlMulti()
     multi.add_handle(curl)
     try:
@@ -311,7 +322,7 @@ def _transfer(curl: Any, deadline: _Deadline) -> Generator[bytes, None, None]:
             elif running:
                 multi.select(POLL)
         for _, code, message in multi.info_read()[2]:
-            raise _failure(code, message)
+            raise deadline.error() if code == pycurl.E_ABORTED_BY_CALLBACK else _failure(code, message)
     finally:
         multi.remove_handle(curl)
         # Closing waits for a name that is being looked up, which nobody can stop: a thread of its own does the waiting.

@@ -506,6 +506,35 @@ def test_a_proxy_that_trickles(tmp_path, monkeypatch, clock):
             tiny("https://nowhere.invalid/").load_data(tmp_path)
 
 
+REFUSED = b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=x\r\n"
+LONG = b"Content-Length: 99999999999999\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "again"),
+    [
+        (REFUSED + LONG, b"!"),
+        (REFUSED + CHUNKED, b"ea60\r\n" + 60_000 * b"!" + b"\r\n"),
+        (REFUSED + CHUNKED + b"5;name=", b"v"),
+    ],
+    ids=["length", "chunks", "extension"],
+)
+def test_a_proxy_that_refuses_without_end(head, again, tmp_path, monkeypatch, clock):
+    """libcurl reads such an answer in one go. (This one has an end, for otherwise the test could not fail.)"""
+
+    def answer(visit, data):
+        visit.send(head)
+        for _ in range(200):
+            visit.send(again * max(1, 60_000 // len(again)))
+            visit.pass_time(1)
+
+    with Server(answer, clock=clock) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        with pytest.raises(DownloadError, match="too slow: got 0 bytes"):
+            tiny("https://nowhere.invalid/").load_data(tmp_path)
+        assert proxy.sent < 10_000_000
+
+
 def test_a_self_signed_certificate(authority, tmp_path):
     with Server(certificate=authority.issue_cert("127.0.0.1")) as server:
         with pytest.raises(DownloadError, match=r"certificate was not accepted.*verification is never switched off"):
@@ -951,6 +980,28 @@ def test_the_command_is_interrupted(tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (1, "", "interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently there")
+def test_the_command_is_interrupted_while_a_proxy_refuses_without_end(tmp_path):
+    asked = threading.Event()
+
+    def flood(visit, data):
+        asked.set()
+        endless(REFUSED + LONG, b"!")(visit, data)
+
+    with Server(flood) as proxy:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "datasets", "mnist", "--data-dir", tmp_path, "--mirror", "https://nowhere.invalid/"],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "https_proxy": proxy.url},
+        )  # fmt: skip
+        try:
+            assert asked.wait(60)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert (process.returncode, out, err) == (1, b"", b"interrupted\n")
 
 
 def test_the_command_is_interrupted_while_it_imports(tmp_path):
