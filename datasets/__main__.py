@@ -4,8 +4,12 @@ import sys
 
 if __name__ == "__main__":
     try:
-        from datasets.command import main  # here, because Ctrl-C may come while NumPy is imported
+        from datasets.streams import errors_told, prepare_streams
 
-        sys.exit(main())
+        prepare_streams()
+        with errors_told():
+            from datasets.command import main  # here, because Ctrl-C may come while NumPy is imported
+
+            sys.exit(main())
     except KeyboardInterrupt:
         sys.exit("interrupted")

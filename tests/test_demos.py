@@ -349,9 +349,12 @@ def test_an_old_python_is_a_line():
     assert process.stderr == "error: expected Python 3.11 or newer, got 3.10.2: start it with a newer one\n"
 
 
-@pytest.mark.parametrize("path", ["mnist.py", "xor.py", "_launcher.py", "__init__.py"])
+@pytest.mark.parametrize(
+    "path", [*(f"demos/{name}.py" for name in ("mnist", "xor", "_launcher", "__init__")),
+             "datasets/__init__.py", "datasets/streams.py"],
+)  # fmt: skip
 def test_what_an_old_python_reads_is_no_syntax_error_to_it(path):
-    source = (ROOT / "demos" / path).read_text(encoding="utf-8")
+    source = (ROOT / path).read_text(encoding="utf-8")
     compile(source, path, "exec", flags=ast.PyCF_ONLY_AST, _feature_version=7)
 
 
