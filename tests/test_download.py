@@ -634,11 +634,6 @@ def test_one_mirror_as_a_string(tmp_path):
         assert_right(tiny().load_data(tmp_path, mirrors=server.url))
 
 
-def test_several_mirrors_in_any_order_of_strings(tmp_path):
-    with Server() as server:
-        assert_right(tiny().load_data(tmp_path, mirrors=iter(["/nowhere", server.url])))
-
-
 @pytest.mark.parametrize(
     "mirrors", [Path("folder"), b"http://127.0.0.1/", [b"folder"], [None], ["folder", 5], 5, [["x"]]]
 )
