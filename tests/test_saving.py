@@ -195,7 +195,7 @@ def test_a_name_before_the_data_does_not_flood_the_message(tmp_path):
     struct.pack_into("<H", data, 26, 1_000)  # the length of the name: what follows is taken for the rest of it
     path.write_bytes(data)
     message = refusal(path)
-    assert "header b'0_W.npy" in message
+    assert "and header b" in message
     assert len(message) < 1000
 
 
