@@ -9,4 +9,5 @@
 - ``dataset``   a data set is a table of mirrors and files; where its cache lies
 - ``mnist``, ``fashion_mnist``, ``kmnist``   the tables
 - ``command``   ``python -m datasets NAME`` downloads and verifies one
+- ``streams``   standard output and standard error, closed, full or broken
 """

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets import idx
-from datasets.download import CacheError, DownloadError, download, explained
+from datasets.download import CacheError, DownloadError, download, explained, printable, user
 from datasets.file import File, sha256
 
 Array = NDArray[np.uint8]
@@ -44,7 +44,7 @@ class Dataset:
         data_dir: str | os.PathLike[str] | None = None,
         *,
         download: bool = True,
-        mirrors: str | Sequence[str] | None = None,
+        mirrors: str | Iterable[str] | None = None,
     ) -> Data:
         """(x_train, y_train), (x_test, y_test) as uint8, from the cache; what is missing there is downloaded first.
 
@@ -53,9 +53,7 @@ class Dataset:
         the folder cannot be written; DatasetError for a damaged or foreign file in it.
         """
         folder = cache_dir(data_dir) / self.name
-        if isinstance(mirrors, str):
-            mirrors = [mirrors]
-        self.complete(folder, download, self.mirrors if mirrors is None else mirrors)
+        self.complete(folder, download, self.mirrors if mirrors is None else _strings(mirrors))
         train_images, train_labels, test_images, test_labels = (
             idx.read(self.verified(folder, name)[0]) for name in NAMES
         )
@@ -82,7 +80,7 @@ class Dataset:
                 except DownloadError as error:
                     raise DownloadError(f"{error}\n{self.by_hand(folder, mirrors)}") from error
         if served:
-            print(f"{self.name}: downloaded from {', '.join(dict.fromkeys(served))} into {folder}", file=sys.stderr)
+            _say(f"{self.name}: downloaded from {', '.join(map(printable, dict.fromkeys(served)))} into {folder}")
 
     def missing(self, folder: Path) -> dict[str, File]:
         """The files that are neither in the folder, packed or unpacked, nor right in one of the operating system."""
@@ -109,7 +107,7 @@ class Dataset:
         """The bytes of a copy, and what is wrong with them, if anything is."""
         file = self.table()[name]
         try:
-            data = path.read_bytes()
+            data = file.read(path)
         except OSError as error:
             return b"", f"{path}: expected a file to read, got {error.strerror}: mend or delete it"
         if file.is_right(data):
@@ -124,7 +122,7 @@ class Dataset:
         """What to copy where, for machines without a network."""
         lines = [f"To do without the network, copy these files into {folder}:"]
         lines += [f"  {name}.gz  {file.gz_size:,} bytes" for name, file in self.table().items()]
-        return "\n".join([*lines, "They can be had from", *(f"  {mirror}" for mirror in mirrors)])
+        return "\n".join([*lines, "They can be had from", *(f"  {printable(mirror)}" for mirror in mirrors)])
 
 
 def _copies(folder: Path, name: str) -> list[Path]:
@@ -134,22 +132,41 @@ def _copies(folder: Path, name: str) -> list[Path]:
 
 def _locked(folder: Path) -> AbstractContextManager[Any]:
     """Make the folder, and keep other processes from downloading into it meanwhile."""
-    from filelock import FileLock, Timeout  # here, because reading cached files needs no lock
-
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock")
         try:
-            return lock.acquire(timeout=3)
+            return _lock(folder, ".lock")
         except PermissionError:
-            if not os.access(folder, os.W_OK):
-                raise
-            # The lock is another user's, the folder is everybody's. The lock only saves downloading twice: what is
-            # renamed to its final name is verified in any case.
-            return nullcontext()
-        except Timeout:
-            print(f"waiting for another process, which downloads into {folder}", file=sys.stderr)
-            return lock.acquire()
+            # It is another user's. A lock of our own keeps this user's processes apart, and no two users share a part.
+            # So the worst that can happen is that two users download the same.
+            return _lock(folder, f".lock{user()}")
+
+
+def _lock(folder: Path, name: str) -> AbstractContextManager[Any]:
+    from filelock import FileLock, Timeout  # here, because reading cached files needs no lock
+
+    lock = FileLock(folder / name, mode=folder.stat().st_mode & 0o666)  # for all who may write to the folder
+    try:
+        return lock.acquire(timeout=3)
+    except Timeout:
+        _say(f"waiting for another process, which downloads into {folder}")
+        return lock.acquire()
+
+
+def _say(text: str) -> None:
+    """To the user, if anybody is there: that it cannot be said is no reason to fail."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
+
+
+def _strings(mirrors: Any) -> list[str]:
+    """The mirrors in a list, if they are strings."""
+    several = isinstance(mirrors, Iterable) and not isinstance(mirrors, str)
+    listed = list(mirrors) if several else [mirrors]
+    if not all(isinstance(mirror, str) for mirror in listed):
+        raise TypeError(f"expected mirrors as strings, URLs or folders, got {mirrors!r}: of a Path give str(path)")
+    return listed
 
 
 def cache_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
@@ -157,6 +174,10 @@ def cache_dir(data_dir: str | os.PathLike[str] | None = None) -> Path:
     $XDG_CACHE_HOME/nnscratch, or else ~/.cache/nnscratch. Errors: CacheError where there is no home directory."""
     try:
         if data_dir is not None:
+            if not os.fspath(data_dir):
+                raise CacheError(
+                    "expected the name of a folder for data sets, got an empty one: '.' is the current folder"
+                )
             return Path(data_dir).expanduser()
         if os.environ.get("NNSCRATCH_DATA"):
             return Path(os.environ["NNSCRATCH_DATA"]).expanduser()

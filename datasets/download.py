@@ -1,18 +1,22 @@
 """Getting one file from the first mirror that has it: whole and verified under its name, or not at all.
 
 The network is left to libcurl, in the form that never waits: it takes what has come and hands it over, and before it is
-called again we look at the clock. So one deadline holds for whatever a server does, be it names, redirects, headers or
-bodies. (Libraries that wait in ``recv`` limit the time between two bytes, not the time in all.)
+called again, or when it asks whether to go on, we look at the clock. So one deadline holds for whatever a server or a
+proxy does, be it names, redirects, headers or bodies. (Libraries that wait in ``recv`` limit the time between two
+bytes, not the time in all.)
 """
 
 import errno
 import os
 import re
+import stat
+import sys
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from http import HTTPStatus
+from io import FileIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -34,6 +38,8 @@ POLL = 0.1  # seconds between looks at the clock while nothing comes
 
 REDIRECTED = (301, 302, 303, 307, 308)
 BUSY = (429, 500, 502, 503, 504)  # the statuses after which another attempt may go well
+# Where a login stands in a URL, or in what libcurl quotes of one. (Of a path with an @ too much is left out.)
+LOGIN = re.compile(r"(//|').*@", re.DOTALL)
 CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 REASONS = {
@@ -60,15 +66,16 @@ class CacheError(OSError):
 def download(mirrors: Sequence[str], path: Path, file: File) -> str | None:
     """Get the file from the first mirror that has it; return that mirror, or None if none was needed.
 
-    A mirror is a URL (http, https, file) or a folder. The bytes grow in ``.NAME.part`` beside path, which is renamed
-    once they are complete, right and on the disk; the part that an interrupted download left is gone on with, and
-    needs no mirror if it is complete. The caller holds the folder's lock. Errors: DownloadError with what went wrong
-    at each mirror; CacheError when the folder cannot be written.
+    A mirror is a URL (http, https, file) or a folder. The bytes grow in ``.NAME.USER.part`` beside path, which is
+    renamed once they are complete, right and on the disk; the part that an interrupted download left is gone on with,
+    and needs no mirror if it is complete. The caller holds a lock that keeps the user's other processes out. Errors:
+    DownloadError with what went wrong at each mirror; CacheError when the folder cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
+    part = part_of(path)
     with explained(path.parent):
-        if _size(part) >= file.gz_size:
-            if file.is_right(part.read_bytes()):
+        have = _size(part)
+        if have >= file.gz_size:
+            if have <= file.most and file.is_right(part.read_bytes()):
                 _publish(part, path)
                 return None
             part.unlink()
@@ -80,17 +87,16 @@ def download(mirrors: Sequence[str], path: Path, file: File) -> str | None:
                 _from_server(url, part, file)
             else:
                 _from_folder(url, part, file)
+            with explained(path.parent):
+                _publish(part, path)
+            return mirror
         except CacheError:
             with suppress(OSError):
                 part.unlink()  # it may be what fills the disk
             raise
         except Exception as error:  # whatever happened there, the next mirror may do better, and the message tells
             what = str(error) if isinstance(error, _MirrorError) else f"{type(error).__name__}: {error}"
-            problems.append(f"  {_printable(url)}: {_printable(what)}")
-            continue
-        with explained(path.parent):
-            _publish(part, path)
-        return mirror
+            problems.append(f"  {printable(url)}: {printable(what)}")
     raise DownloadError("\n".join(["no mirror delivered the file:", *problems]))
 
 
@@ -135,28 +141,71 @@ class _Deadline:
         self.at = min(self.at + count / SLOWEST, time.monotonic() + PATIENCE, self.start + LONGEST)
 
     def check(self) -> None:
-        now = time.monotonic()
-        if now >= self.at:
-            raise _MirrorError(f"too slow: got {self.received:,} bytes of the file in {now - self.start:.0f} seconds")
+        if self.is_over():
+            raise self.error()
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.at
+
+    def error(self) -> Exception:
+        seconds = time.monotonic() - self.start
+        return _MirrorError(f"too slow: got {self.received:,} bytes of the file in {seconds:.0f} seconds")
 
     def sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, min(seconds, self.at - time.monotonic())))
         self.check()
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def part_of(path: Path) -> Path:
+    """Where a download grows. In a folder that several users share, each has parts of their own."""
+    return path.with_name(f".{path.name}{user()}.part")
+
+
+def user() -> str:
+    """Whose a file is, to be put into its name. (Windows has no numbers for users.)"""
+    return "" if sys.platform == "win32" else f".{os.getuid()}"
+
+
+def _size(part: Path) -> int:
+    try:
+        status = part.lstat()
+    except FileNotFoundError:
+        return 0
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{part.name}: expected a file or nothing, got a folder, link, pipe or device")
+    return status.st_size
+
+
+def _opened(part: Path, mode: str) -> FileIO:
+    """The part, to be written to: not what a link leads to, which somebody may have put there a moment ago."""
+    return FileIO(part, mode, opener=_no_link)
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def _write(file: FileIO, data: bytes) -> None:
+    """All of it: a disk that is almost full takes some, and its error comes with the next piece only."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _publish(part: Path, path: Path) -> None:
     with open(part, "rb+") as file:
         os.fsync(file.fileno())  # the bytes must be on the disk before the name points at them
-    os.replace(part, path)
+    try:
+        os.replace(part, path)
+    except PermissionError:
+        if not path.exists():
+            raise
+        part.unlink()  # another user has been faster, and their file cannot be replaced: who loads it will check it
 
 
-def _printable(text: str) -> str:
-    """One line of bounded length and nothing in it that a terminal obeys: servers have a say in these messages."""
-    line = "".join(c if c.isprintable() else "?" for c in text)
+def printable(text: str) -> str:
+    """One line of bounded length, with no login and nothing that a terminal obeys: servers have a say in the text."""
+    line = "".join(c if c.isprintable() else "?" for c in LOGIN.sub(r"\1...@", text))
     return line if len(line) <= LONGEST_MESSAGE else f"{line[:LONGEST_MESSAGE]}..."
 
 
@@ -168,14 +217,14 @@ def _wrong(data: bytes, file: File) -> str:
 
 def _from_folder(url: str, part: Path, file: File) -> None:
     path = Path(url2pathname(urlsplit(url).path)) if url.startswith("file:") else Path(url).expanduser()
-    if not path.is_file():
-        raise _MirrorError("no such file")
-    with open(path, "rb") as source:
-        data = source.read(2 * file.gz_size)  # enough for any gzip header; what is longer is wrong, however long it is
+    try:
+        data = file.read(path)
+    except OSError as error:
+        raise _MirrorError(f"expected a file to read, got {error.strerror}") from error
     if not file.is_right(data):
         raise _MirrorError(_wrong(data, file))
-    with explained(part.parent):
-        part.write_bytes(data)
+    with explained(part.parent), _opened(part, "wb") as target:
+        _write(target, data)
 
 
 def _from_server(url: str, part: Path, file: File) -> None:
@@ -246,14 +295,15 @@ def _receive(first: bytes, pieces: Iterator[bytes], part: Path, have: int, size:
 
     with ExitStack() as stack:
         with explained(part.parent):
-            file = stack.enter_context(open(part, "ab" if have else "wb", buffering=0))  # a full disk shows at once
-        name = part.name.removeprefix(".").removesuffix(".part")
+            file = stack.enter_context(_opened(part, "ab" if have else "wb"))
+        name = part.name.removeprefix(".").removesuffix(f"{user()}.part")
+        silent = sys.stderr is None or None  # closed; otherwise tqdm looks whether it is a terminal
         bar = stack.enter_context(
-            tqdm(total=size, initial=have, desc=name, unit="B", unit_scale=True, disable=None, leave=False)
+            tqdm(total=size, initial=have, desc=name, unit="B", unit_scale=True, disable=silent, leave=False)
         )
         for piece in chain([first], pieces):
             with explained(part.parent):
-                file.write(piece[: size - have])
+                _write(file, piece[: size - have])
             have += len(piece)
             bar.update(len(piece))
             deadline.receive(len(piece))
@@ -298,6 +348,10 @@ def _transfer(curl: Any, deadline: _Deadline) -> Generator[bytes, None, None]:
 
     received: list[bytes] = []
     curl.setopt(pycurl.WRITEFUNCTION, received.append)
+    # While libcurl reads what a proxy adds to its refusal, it does not come back, but it asks here whether to stop.
+    # (And as Python code is run for that, Ctrl-C works.)
+    curl.setopt(pycurl.XFERINFOFUNCTION, lambda *counts: deadline.is_over())
+    curl.setopt(pycurl.NOPROGRESS, 0)
     multi = pycurl.CurlMulti()
     multi.add_handle(curl)
     try:
@@ -311,7 +365,7 @@ def _transfer(curl: Any, deadline: _Deadline) -> Generator[bytes, None, None]:
             elif running:
                 multi.select(POLL)
         for _, code, message in multi.info_read()[2]:
-            raise _failure(code, message)
+            raise deadline.error() if code == pycurl.E_ABORTED_BY_CALLBACK else _failure(code, message)
     finally:
         multi.remove_handle(curl)
         # Closing waits for a name that is being looked up, which nobody can stop: a thread of its own does the waiting.

@@ -1,10 +1,13 @@
 """Which bytes are the right ones: the sums of a file, packed and unpacked."""
 
+import errno
 import gzip
 import hashlib
 import io
+import stat
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from datasets.idx import PIECE
 
@@ -19,11 +22,26 @@ class File:
     gz_sha256: str
     sha256: str = ""
 
+    @property
+    def most(self) -> int:
+        """More bytes a right file does not have, packed or not."""
+        return MOST * self.gz_size
+
+    def read(self, path: Path) -> bytes:
+        """The bytes of a file that may be right. Errors: OSError, also for what is not even opened: a pipe would wait
+        for its writer, and a huge file would fill the memory."""
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "a folder, pipe or device")
+        if status.st_size > self.most:
+            raise OSError(errno.EFBIG, f"more than {self.most:,} bytes")
+        return path.read_bytes()
+
     def is_right(self, data: bytes) -> bool:
         """Whether these bytes, packed or not, hold the right content: a gzip header may name another time or file."""
         if sha256(data) in (self.gz_sha256, self.sha256):
             return True
-        return bool(self.sha256) and self.sha256 == _unpacked_sha256(data, MOST * self.gz_size)
+        return bool(self.sha256) and self.sha256 == _unpacked_sha256(data, self.most)
 
 
 def sha256(data: bytes) -> str:

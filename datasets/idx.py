@@ -21,7 +21,8 @@ from nnscratch.writing import replacing
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 MAX_DIMENSIONS = 64  # NumPy's limit
-MAX_BYTES = 2**31  # forty times MNIST: what says it is larger is a bomb or damaged
+MAX_BYTES = 2**30  # twice EMNIST, the largest set of this kind: what says it is larger is a bomb or damaged
+MAX_PRODUCT = np.iinfo(np.intp).max  # of the sizes and the bytes per number, leaving out sizes of zero: NumPy's limit
 PIECE = 2**18  # bytes unpacked at a time: gzip makes a copy of each piece
 DEFLATE_RATIO = 1032  # no gzip file unpacks to more than this many times its size
 
@@ -68,6 +69,8 @@ def encode(array: NDArray[Any]) -> bytes:
     if big_endian not in codes or not 1 <= array.ndim <= MAX_DIMENSIONS or max(array.shape) >= 2**32:
         types = ", ".join(dtype.newbyteorder("=").name for dtype in codes)
         raise IDXError(f"expected {types} in 1 to {MAX_DIMENSIONS} dimensions, got {array.dtype} {array.shape}")
+    if array.nbytes > MAX_BYTES:
+        raise IDXError(f"expected at most {MAX_BYTES} bytes of data, got {array.nbytes}: write several files")
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, codes[big_endian], array.ndim, *array.shape)
     return header + array.astype(big_endian).tobytes()
 
@@ -102,8 +105,11 @@ def _parse(file: Any, limit: int) -> NDArray[Any]:
     shape, dtype = struct.unpack(f">{n_dimensions}I", sizes), np.dtype(TYPES[code])
     offset = 4 + 4 * n_dimensions
     expected = math.prod(shape) * dtype.itemsize  # Python's integers do not overflow
-    if expected > min(limit - offset, MAX_BYTES) or math.prod(filter(None, shape)) > MAX_BYTES:
-        raise IDXError(f"offset 4: expected sizes that fit the file, at most {limit - offset} bytes, got {shape}")
+    most = min(limit - offset, MAX_BYTES)
+    if expected > most:
+        raise IDXError(f"offset 4: expected sizes that fit the file, at most {most} bytes, got {shape}")
+    if math.prod(filter(None, shape)) * dtype.itemsize > MAX_PRODUCT:
+        raise IDXError(f"offset 4: expected sizes that NumPy can hold, got {shape}")
     array = np.empty(shape, dtype)
     bytes_left = memoryview(array.reshape(-1).view(np.uint8).data)
     while bytes_left and (count := file.readinto(bytes_left[:PIECE])):

@@ -5,13 +5,16 @@ matplotlib, as would a package that is missing. So a demo, run as a program, com
 prepares for trouble, then imports the same file as a module and calls its ``main``. For that the checkout has to be on
 the path, which it is not yet when an editor runs the file by its name.
 
-This file, and the lines of the demos that lead here, also run on Python versions too old for the rest: to say so.
+This file, what it imports, and the lines of the demos that lead here also run on Python versions too old for the rest:
+to say so.
 """
 
 import importlib
 import os
 import signal
 import sys
+
+from datasets.streams import errors_told, prepare_streams
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -23,33 +26,12 @@ def launch(name):
         sys.exit(f"error: expected Python 3.11 or newer, got {sys.version.split()[0]}: start it with a newer one")
     prepare_streams()
     try:
-        try:
+        with errors_told():
             importlib.import_module(name).main()
-        finally:
-            sys.stdout.flush()  # now, when an error can still be told
     except ModuleNotFoundError as error:
         sys.exit(f'error: {error.name} is missing: {sys.executable} -m pip install -e "{ROOT}[demos]"')
     except FloatingPointError as error:
         sys.exit(f"error: {error}")
-    except OSError as error:
-        # If it was standard output that failed, Python would try once more at exit. A broken pipe is no trouble: it is
-        # how ``head`` says that it has read enough, and programs end without a word then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(1 if isinstance(error, BrokenPipeError) else f"error: {error}")
-
-
-def prepare_streams():
-    """Make the standard streams safe to write to. One that was closed before the start is None."""
-    if sys.stdout is None:
-        sys.exit("error: expected an open standard output, got a closed one: to see nothing, print to /dev/null")
-    if sys.stderr is None:
-        # Files take the lowest number that is free, and messages for number 2 must not land in a file of ours.
-        while os.open(os.devnull, os.O_RDWR) < 2:
-            pass
-        sys.stderr = open(2, "w", encoding="utf-8")  # noqa: SIM115  # it stays open to the end
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # those of some editors are of their own making
-            stream.reconfigure(errors="backslashreplace")  # a name that cannot be shown is no reason to stop
 
 
 # ---- Ctrl-C, and SIGTERM, by which ``kill``, batch systems and a shutdown end a program ------------------------------

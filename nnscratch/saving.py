@@ -1,5 +1,6 @@
 """A model on disk: its weights in a file, and nothing else."""
 
+import errno
 import io
 import os
 import zipfile
@@ -32,6 +33,8 @@ def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
     """
     path = os.path.expanduser(path)
     try:
+        if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+            raise OSError(errno.EINVAL, "a pipe or device", path)  # opened, it may never end
         file = open(path, "rb")  # noqa: SIM115  # closed below; the errors of reading are others
     except OSError as error:
         error.strerror = f"expected a file that save_weights wrote, got {error.strerror}"
@@ -44,7 +47,7 @@ def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
         except Exception as error:  # a damaged archive fails in a dozen ways
             raise ValueError(
                 f"{path}: expected a whole file that save_weights wrote for this architecture, got "
-                f"one that fails: {error}; build that model, or save again"
+                f"one that fails: {shortened(error, 900)}; build that model, or save again"
             ) from error
 
 
@@ -53,7 +56,7 @@ def read_arrays(archive: zipfile.ZipFile, model: Any) -> list[Array]:
     names, members = names_in_file(model), archive.infolist()
     found = [member.filename.removesuffix(".npy") for member in members]
     if found != names:
-        raise unexpected(names, found, "another architecture")
+        raise unexpected(shortened(names, 300), shortened(found, 300), "another architecture")
     arrays = []
     for name, member, p in zip(names, members, model.parameters, strict=True):
         try:
@@ -100,6 +103,12 @@ def read_array(file: io.BytesIO, like: Array) -> Array:
         what = f"finite numbers in {like.dtype}"
         raise unexpected(what, array[~fits][0], "the training that wrote it had diverged")
     return array
+
+
+def shortened(what: object, most: int) -> str:
+    """At most so many characters of it: the names in a file may be of any length and number."""
+    text = str(what)
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def names_in_file(model: Any) -> list[str]:

@@ -75,7 +75,7 @@ def _errors_name(path: Path) -> Iterator[None]:
 def _temporary(path: Path) -> BinaryIO:
     """A new, locked file beside ``path``."""
     while True:
-        name = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        name = path.with_name(f".{_beginning(path)}.{uuid.uuid4().hex}.tmp")
         file = open(name, "xb")  # noqa: SIM115  # the caller closes it
         if sys.platform != "win32":
             # On a file system without locks nobody gets one, and nobody deletes our file.
@@ -86,9 +86,16 @@ def _temporary(path: Path) -> BinaryIO:
         file.close()  # somebody took it for a leftover before it was locked: once more
 
 
+def _beginning(path: Path) -> str:
+    """Of the file's name, as much as leaves room for more: a name has 255 bytes at most.
+    (So files that begin alike delete each other's leftovers, too, which does no harm.)"""
+    return path.name[:50]
+
+
 def _delete_leftovers(path: Path) -> None:
     """Delete the temporary files for ``path`` that nobody is writing any more."""
-    for temporary in path.parent.glob(f".{glob.escape(path.name)}.{32 * '[0-9a-f]'}.tmp"):
+    name = glob.escape(_beginning(path))
+    for temporary in path.parent.glob(f".{name}.{32 * '[0-9a-f]'}.tmp"):
         # It may be in use, just renamed, or another user's.
         with suppress(OSError):
             if sys.platform == "win32":

@@ -12,7 +12,7 @@ import pytest
 from datasets import fashion_mnist, mnist
 from datasets.command import DATASETS
 from datasets.dataset import NAMES, DatasetError, cache_dir
-from datasets.download import DownloadError
+from datasets.download import CacheError, DownloadError
 from tests.server import sha256
 
 needs_full_mnist = pytest.mark.skipif(
@@ -32,6 +32,11 @@ def test_where_the_cache_lies(monkeypatch, tmp_path):
     monkeypatch.setenv("NNSCRATCH_DATA", str(tmp_path / "data"))
     assert cache_dir() == tmp_path / "data"
     assert cache_dir(tmp_path / "argument") == tmp_path / "argument"
+    assert cache_dir(".") == Path(".")
+    with pytest.raises(
+        CacheError, match=r"expected the name of a folder .*, got an empty one: '\.' is the current folder"
+    ):
+        cache_dir("")
 
 
 @pytest.mark.parametrize("name", DATASETS)

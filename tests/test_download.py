@@ -8,6 +8,7 @@ import errno
 import gzip
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -201,10 +202,14 @@ FAULTS = {
 }  # fmt: skip
 
 
+def part(name=FIRST):
+    return module.part_of(Path(name)).name
+
+
 def leftovers(folder):
     """What lies in the folder besides whole files: at most one part of each file, and the lock."""
     names = {path.name for path in folder.iterdir()}
-    assert names <= {".lock", *PACKED, *(f".{name}.part" for name in PACKED)}
+    assert names <= {".lock", *PACKED, *map(part, PACKED)}
     return names - {".lock", *PACKED}
 
 
@@ -229,7 +234,7 @@ def test_fault(script, outcome, tmp_path, capfd, clock):
             assert f"{server.url}{FIRST}: " in str(caught.value)
             assert_clean(str(caught.value))
             assert not (folder / FIRST).exists()
-            assert leftovers(folder) <= {f".{FIRST}.part"}
+            assert leftovers(folder) <= {part()}
             assert len(server.requests) <= module.ATTEMPTS + module.REDIRECTS
             # The next mirror, or the next day, is better. What is left of the last attempt does no harm.
             with Server() as good:
@@ -371,7 +376,7 @@ def test_resuming_asks_for_the_rest_only(tmp_path):
 
 def part_of(data, folder, name=FIRST):
     (folder / "tiny").mkdir(exist_ok=True)
-    (folder / "tiny" / f".{name}.part").write_bytes(data)
+    (folder / "tiny" / part(name)).write_bytes(data)
 
 
 def test_the_part_of_an_interrupted_download_is_gone_on_with(tmp_path, monkeypatch):
@@ -383,7 +388,7 @@ def test_the_part_of_an_interrupted_download_is_gone_on_with(tmp_path, monkeypat
             patch.setattr(module._Deadline, "sleep", interrupted)
             with pytest.raises(KeyboardInterrupt):
                 tiny(server.url).load_data(tmp_path)
-        assert leftovers(tmp_path / "tiny") == {f".{FIRST}.part"}
+        assert leftovers(tmp_path / "tiny") == {part()}
         assert_right(tiny(server.url).load_data(tmp_path))
         assert server.requests[1][1]["Range"] == f"bytes={HALF}-"
     assert leftovers(tmp_path / "tiny") == set()
@@ -506,6 +511,35 @@ def test_a_proxy_that_trickles(tmp_path, monkeypatch, clock):
             tiny("https://nowhere.invalid/").load_data(tmp_path)
 
 
+REFUSED = b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=x\r\n"
+LONG = b"Content-Length: 99999999999999\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "again"),
+    [
+        (REFUSED + LONG, b"!"),
+        (REFUSED + CHUNKED, b"ea60\r\n" + 60_000 * b"!" + b"\r\n"),
+        (REFUSED + CHUNKED + b"5;name=", b"v"),
+    ],
+    ids=["length", "chunks", "extension"],
+)
+def test_a_proxy_that_refuses_without_end(head, again, tmp_path, monkeypatch, clock):
+    """libcurl reads such an answer in one go. (This one has an end, for otherwise the test could not fail.)"""
+
+    def answer(visit, data):
+        visit.send(head)
+        for _ in range(200):
+            visit.send(again * max(1, 60_000 // len(again)))
+            visit.pass_time(1)
+
+    with Server(answer, clock=clock) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        with pytest.raises(DownloadError, match="too slow: got 0 bytes"):
+            tiny("https://nowhere.invalid/").load_data(tmp_path)
+        assert proxy.sent < 10_000_000
+
+
 def test_a_self_signed_certificate(authority, tmp_path):
     with Server(certificate=authority.issue_cert("127.0.0.1")) as server:
         with pytest.raises(DownloadError, match=r"certificate was not accepted.*verification is never switched off"):
@@ -600,6 +634,37 @@ def test_one_mirror_as_a_string(tmp_path):
         assert_right(tiny().load_data(tmp_path, mirrors=server.url))
 
 
+@pytest.mark.parametrize(
+    "mirrors", [Path("folder"), b"http://127.0.0.1/", [b"folder"], [None], ["folder", 5], 5, [["x"]]]
+)
+def test_mirrors_that_are_no_strings(mirrors, tmp_path):
+    with pytest.raises(TypeError, match=r"expected mirrors as strings, URLs or folders, got .*: of a Path give str"):
+        tiny().load_data(tmp_path, mirrors=mirrors)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_login_in_a_url_is_used_but_not_shown(tmp_path, capfd):
+    with Server() as server:
+        url = server.url.replace("//", "//user:se@cr/et@")
+        with pytest.raises(DownloadError) as caught:
+            tiny(url, "http://user:secret@127.0.0.1:9/").load_data(tmp_path)
+        assert "secret" not in str(caught.value)
+        assert "cr/et" not in str(caught.value)
+        assert str(caught.value).count("http://...@127.0.0.1:9/") == 2  # what happened there, and by hand
+        assert_right(tiny().load_data(tmp_path, mirrors=server.url.replace("//", "//user:secret@")))
+        assert server.requests[0][1]["Authorization"] == "Basic dXNlcjpzZWNyZXQ="
+    err = capfd.readouterr().err
+    assert err == f"tiny: downloaded from {server.url.replace('//', '//...@')} into {tmp_path / 'tiny'}\n"
+
+
+@pytest.mark.parametrize("proxy", ["ftp://user:secret@127.0.0.1:9", "http://user:sec ret@127.0.0.1:9", "user:secret@["])
+def test_a_login_for_a_proxy_is_not_shown(proxy, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", proxy)
+    with pytest.raises(DownloadError) as caught:
+        tiny("http://nowhere.invalid/").load_data(tmp_path)
+    assert "ret" not in str(caught.value)
+
+
 def test_refused_connection_and_unknown_host(tmp_path):
     with pytest.raises(DownloadError) as caught:
         tiny("http://127.0.0.1:9/", "http://nowhere.invalid/").load_data(tmp_path)
@@ -625,20 +690,23 @@ def test_a_folder_as_a_mirror(scheme, tmp_path):
     source = tmp_path / "my source"
     source.mkdir()
     mirror = source.as_uri() if scheme == "file" else str(source)
-    with pytest.raises(DownloadError, match="no such file"):
+    with pytest.raises(DownloadError, match="expected a file to read, got No such file"):
         tiny(mirror).load_data(tmp_path / "cache")
     for name, data in PACKED.items():
         (source / name).write_bytes(data)
     for wrong, message in {
         b"other": f"expected {SIZE:,} bytes, got 5",
         flip(PACKED[FIRST]): "expected SHA-256",
-        bytes(3 * SIZE): f"bytes, got {2 * SIZE:,}",
+        bytes(3 * SIZE): f"bytes, got {3 * SIZE:,}",
+        bytes(11 * SIZE): f"expected a file to read, got more than {10 * SIZE:,} bytes",
     }.items():
         (source / FIRST).write_bytes(wrong)
         with pytest.raises(DownloadError, match=message):
             tiny(mirror).load_data(tmp_path / "cache")
-    (source / FIRST).write_bytes(other_header(PACKED[FIRST]))
-    assert_right(tiny(mirror).load_data(tmp_path / "cache"))
+    for right in (other_header(PACKED[FIRST]), gzip.compress(PLAIN[FIRST.removesuffix(".gz")], 0)):
+        (source / FIRST).write_bytes(right)
+        shutil.rmtree(tmp_path / "cache")
+        assert_right(tiny(mirror).load_data(tmp_path / "cache"))
 
 
 def test_without_download_the_network_is_not_touched(tmp_path):
@@ -682,11 +750,13 @@ def test_a_path_that_is_a_file(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of file sizes are POSIX")
-def test_a_full_disk(tmp_path):
-    """A real one: the operating system allows no file of more than 100,000 bytes."""
+@pytest.mark.parametrize("most", [100_000, SIZE - 1])
+def test_a_full_disk(most, tmp_path):
+    """A real one: the operating system allows no larger file. It takes what fits of a piece and says nothing, so that
+    there is an error only if somebody writes the rest."""
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most}, {most}));"
         "from tests.server import tiny; tiny(sys.argv[1]).load_data(sys.argv[2])"
     )
     with Server() as server:
@@ -694,6 +764,18 @@ def test_a_full_disk(tmp_path):
             [sys.executable, "-c", code, server.url, str(tmp_path)], cwd=ROOT, capture_output=True, text=True
         )
     assert f"CacheError: {tmp_path / 'tiny'}: the disk, or your share of it, is full" in process.stderr
+    assert leftovers(tmp_path / "tiny") == set()
+
+
+def test_a_disk_that_is_full_at_the_last_moment(tmp_path, monkeypatch):
+    """Some file systems say so only when the bytes have to be on the disk."""
+
+    def full(file):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with Server() as server, pytest.raises(CacheError, match="the disk is full"):
+        tiny(server.url).load_data(tmp_path)
     assert leftovers(tmp_path / "tiny") == set()
 
 
@@ -709,29 +791,183 @@ def test_a_read_only_cache_that_is_complete(tmp_path):
         (tmp_path / "tiny").chmod(0o755)
 
 
-def test_a_folder_where_a_part_is_written(tmp_path):
-    (tmp_path / "tiny" / f".{FIRST}.part").mkdir(parents=True)
-    with Server() as server, pytest.raises(CacheError, match="a folder stands where a file is needed"):
-        tiny(server.url).load_data(tmp_path)
+# ---- Odd files ----
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="users, pipes and devices are POSIX")
 
 
+def link_to_a_file(path):
+    (path.parent / "mine").write_bytes(b"mine")
+    path.symlink_to("mine")
+
+
+ODD = {
+    "folder": Path.mkdir,
+    "pipe": lambda path: os.mkfifo(path),
+    "endless device": lambda path: path.symlink_to("/dev/zero"),
+    "link to a file": link_to_a_file,
+    "link to nowhere": lambda path: path.symlink_to("nowhere"),
+}
+
+
+@posix
+@pytest.mark.parametrize("make", ODD.values(), ids=ODD)
+def test_an_odd_file_where_a_part_is_written(make, tmp_path):
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    make(folder / part())
+    before = sorted(folder.iterdir())
+    with Server() as server:
+        with pytest.raises(CacheError, match=r"\.part: expected a file or nothing, got a folder, link, pipe or device"):
+            tiny(server.url).load_data(tmp_path)
+        assert server.requests == []
+    assert [path for path in sorted(folder.iterdir()) if path.name != ".lock"] == before
+    assert not (folder / "mine").exists() or (folder / "mine").read_bytes() == b"mine"
+
+
+@posix
+def test_a_link_that_appears_where_a_part_is_written(tmp_path):
+    """After we have looked."""
+    link_to_a_file(tmp_path / "part")
+    for mode in ("wb", "ab"):
+        with pytest.raises(OSError, match="symbolic links"):
+            module._opened(tmp_path / "part", mode)
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+@posix
+@pytest.mark.parametrize("make", [ODD["folder"], ODD["pipe"], ODD["endless device"]], ids=["folder", "pipe", "device"])
+def test_an_odd_file_in_the_cache(make, tmp_path):
+    (tmp_path / "tiny").mkdir()
+    make(tmp_path / "tiny" / FIRST)
+    with Server() as server:
+        with pytest.raises(
+            DatasetError, match=r"expected a file to read, got a folder, pipe or device: mend or delete"
+        ):
+            tiny(server.url).load_data(tmp_path)
+        (tmp_path / "tiny" / NAMES[0]).write_bytes(PLAIN[NAMES[0]])
+        assert_right(tiny(server.url).load_data(tmp_path))
+
+
+def test_a_huge_file_is_not_read(tmp_path, monkeypatch):
+    (tmp_path / "tiny").mkdir()
+    for path in (tmp_path / "tiny" / FIRST, tmp_path / "tiny" / part(list(PACKED)[1])):
+        with open(path, "wb") as file:
+            file.truncate(100_000_000_000)  # it takes no room
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(
+        "pathlib.Path.read_bytes", lambda path: read_bytes(path) if path.stat().st_size < 1e9 else 1 / 0
+    )
+    with Server() as server:
+        with pytest.raises(DatasetError, match=f"expected a file to read, got more than {10 * SIZE:,} bytes: mend or"):
+            tiny(server.url).load_data(tmp_path)
+        (tmp_path / "tiny" / FIRST).unlink()
+        assert_right(tiny(server.url).load_data(tmp_path))
+    assert leftovers(tmp_path / "tiny") == set()
+
+
+# ---- Several users ----
+
+
+def refused(paths, real=os.open):
+    """``os.open``, to which some files are another user's."""
+
+    def os_open(path, *arguments, **options):
+        if re.search(paths, os.fspath(path)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path, *arguments, **options)
+
+    return os_open
+
+
+@posix
 def test_the_lock_of_another_user(tmp_path, monkeypatch):
     """In a folder that everybody may write to. Readers need no lock at all."""
-    os_open = os.open
-
-    def refused(path, *arguments, **options):
-        if os.fspath(path).endswith(".lock"):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return os_open(path, *arguments, **options)
-
-    monkeypatch.setattr(os, "open", refused)
+    monkeypatch.setattr(os, "open", refused(r"\.lock$"))
     with Server() as server:
         assert_right(tiny(server.url).load_data(tmp_path))
+    assert {path.name for path in (tmp_path / "tiny").iterdir()} == {*PACKED, f".lock.{os.getuid()}"}
+    monkeypatch.setattr(os, "open", refused(r"\.lock"))
     assert_right(tiny().load_data(tmp_path))
-    monkeypatch.setattr(os, "access", lambda *arguments: False)
     (tmp_path / "tiny" / FIRST).unlink()
     with pytest.raises(CacheError, match="no permission to write"):
         tiny().load_data(tmp_path)
+
+
+@posix
+def test_the_lock_is_for_all_who_may_write_to_the_folder(tmp_path):
+    before = os.umask(0o077)
+    try:
+        for mode, expected in ((0o777, 0o666), (0o770, 0o660), (0o700, 0o600)):
+            (tmp_path / oct(mode) / "tiny").mkdir(parents=True)
+            (tmp_path / oct(mode) / "tiny").chmod(mode)
+            with Server() as server:
+                tiny(server.url).load_data(tmp_path / oct(mode))
+            assert (tmp_path / oct(mode) / "tiny" / ".lock").stat().st_mode & 0o777 == expected
+    finally:
+        os.umask(before)
+
+
+@posix
+def test_the_part_of_another_user(tmp_path, monkeypatch):
+    """It is not ours to go on with, to write to, or to delete."""
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getuid", lambda: 12345)
+        part_of(flip(PACKED[FIRST])[:HALF], tmp_path)
+        theirs = tmp_path / "tiny" / part()
+    with Server() as server:
+        assert_right(tiny(server.url).load_data(tmp_path))
+        assert "Range" not in server.requests[0][1]
+    assert theirs.read_bytes() == flip(PACKED[FIRST])[:HALF]
+
+
+@posix
+def test_another_user_is_faster(tmp_path, monkeypatch):
+    """And their file may not be replaced, as in a folder like /tmp."""
+
+    def replace(part, path):
+        path.write_bytes(PACKED[path.name])
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), part)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with Server() as server:
+        assert_right(tiny(server.url).load_data(tmp_path))
+    assert leftovers(tmp_path / "tiny") == set()
+
+
+SHARING = """
+import os, sys
+from tests.server import assert_right, tiny
+from tests.test_download import refused
+os.open = refused(r"\\.lock$")
+os.getuid = lambda: int(sys.argv[3])
+assert_right(tiny(sys.argv[1]).load_data(sys.argv[2]))
+"""
+
+
+@posix
+@pytest.mark.parametrize("users", [[1, 1, 1], [1, 2, 3]], ids=["one user", "three users"])
+def test_three_processes_that_cannot_take_the_lock(users, tmp_path):
+    """One user's processes take turns, several users download at once."""
+    start = threading.Barrier(len(set(users)))  # so that none has the whole file before the others ask for it
+
+    def together(visit, data):
+        start.wait(60)
+        slowly(20_000, 0.05)(visit, data)
+
+    with Server(together) as server:
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", SHARING, server.url, tmp_path, str(user)], cwd=ROOT, stderr=subprocess.PIPE
+            )
+            for user in users
+        ]
+        for process in processes:
+            _, err = process.communicate(timeout=60)
+            assert process.returncode == 0, err.decode()
+        first = [path for path, _ in server.requests if path == f"/{FIRST}"]
+        assert len(first) == len(set(users))
+    assert {path.name for path in (tmp_path / "tiny").iterdir()} == {*PACKED, *(f".lock.{user}" for user in users)}
 
 
 def test_unpacked_files_are_accepted(tmp_path):
@@ -934,6 +1170,77 @@ def test_the_command_without_a_home_directory(capsys, monkeypatch):
     assert re.match("error: no home directory .*: choose a folder with --data-dir, data_dir or NNSCRATCH_DATA", err)
 
 
+def shell(server, folder, redirections, **environment):
+    """What the shell says to the command followed by redirections, and the exit code of the command."""
+    program = shlex.join([sys.executable, "-c", COMMAND, server.url, str(folder)])
+    return subprocess.run(
+        ["bash", "-c", f"{program} {redirections}"], cwd=ROOT, capture_output=True, timeout=60,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+COMMAND = """
+import runpy, sys
+from datasets import command
+from tests.server import tiny
+command.DATASETS["mnist"] = tiny(sys.argv[1])
+sys.argv = ["datasets", "mnist", "--data-dir", sys.argv[2]]
+runpy.run_module("datasets", run_name="__main__")
+"""
+
+needs_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+
+
+@posix
+@pytest.mark.parametrize(
+    ("redirections", "expected"),
+    [
+        ("2>&-", (0, "right", "")),
+        ("2>&- <&-", (0, "right", "")),
+        pytest.param("2> /dev/full", (0, "right", ""), marks=needs_full),
+        (">&-", (1, "", "error: expected an open standard output, got a closed one: ")),
+        pytest.param("> /dev/full", (1, "", "error: [Errno 28] No space left on device"), marks=needs_full),
+        ("| true; exit ${PIPESTATUS[0]}", (1, "", "")),
+    ],
+)
+def test_the_command_and_streams_that_are_closed_full_or_broken(redirections, expected, tmp_path):
+    with Server() as server:
+        process = shell(server, tmp_path, redirections)
+    code, out, err = expected
+    assert process.returncode == code, process.stderr
+    assert process.stdout.decode().count("right") == (4 if out else 0)
+    told = [line for line in process.stderr.decode().splitlines() if not line.startswith("tiny: downloaded from")]
+    assert len(told) == bool(err), told
+    assert not err or told[0].startswith(err)
+
+
+@posix
+def test_the_command_and_a_folder_that_the_terminal_cannot_show(tmp_path):
+    with Server() as server:
+        process = shell(server, tmp_path / "\N{GREEK SMALL LETTER ALPHA}", "", PYTHONIOENCODING="ascii")
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.startswith(f"{tmp_path}/\\u03b1/tiny\n".encode())
+
+
+def test_without_standard_error_nothing_is_said(tmp_path, monkeypatch, capfd):
+    """As in a program that Windows starts without a terminal."""
+    monkeypatch.setattr(sys, "stderr", None)
+    with Server() as server:
+        assert_right(tiny(server.url).load_data(tmp_path))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("arguments", [["--data-dir", ""], ["--data-dir="]])
+def test_the_command_and_a_folder_without_a_name(arguments, tmp_path, monkeypatch, capsys, tiny_is_mnist):
+    monkeypatch.chdir(tmp_path)
+    assert main(["mnist", *arguments]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err) == (
+        "", "error: expected the name of a folder for data sets, got an empty one: '.' is the current folder\n"
+    )  # fmt: skip
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently there")
 def test_the_command_is_interrupted(tmp_path):
     asked = threading.Event()
@@ -951,6 +1258,28 @@ def test_the_command_is_interrupted(tmp_path):
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (1, "", "interrupted\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently there")
+def test_the_command_is_interrupted_while_a_proxy_refuses_without_end(tmp_path):
+    asked = threading.Event()
+
+    def flood(visit, data):
+        asked.set()
+        endless(REFUSED + LONG, b"!")(visit, data)
+
+    with Server(flood) as proxy:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "datasets", "mnist", "--data-dir", tmp_path, "--mirror", "https://nowhere.invalid/"],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "https_proxy": proxy.url},
+        )  # fmt: skip
+        try:
+            assert asked.wait(60)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert (process.returncode, out, err) == (1, b"", b"interrupted\n")
 
 
 def test_the_command_is_interrupted_while_it_imports(tmp_path):

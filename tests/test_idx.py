@@ -58,7 +58,8 @@ GOOD = idx.encode(np.arange(6, dtype=np.uint8).reshape(2, 3))
         (zipped(GOOD[:-1]), r"offset 17: expected 6 bytes of data for shape \(2, 3\), got 5"),
         (zipped(GOOD + b"\0"), "offset 18: expected the end of the file, got more bytes"),
         (GOOD[:4] + b"\xff" * 8 + GOOD[12:], "offset 4: expected sizes that fit the file"),
-        (b"\0\0\x08\3" + b"\xff" * 8 + b"\0" * 4, "offset 4: expected sizes that fit the file"),
+        (b"\0\0\x08\3" + b"\xff" * 8 + b"\0" * 4, "offset 4: expected sizes that NumPy can hold"),
+        (b"\0\0\x0e\3" + b"\x40\0\0\0" * 2 + b"\0" * 4, "offset 4: expected sizes that NumPy can hold"),
         (
             zipped(GOOD)[:-9],
             r"packed offset \d+ or before: expected a whole gzip file of \d+ bytes, got a damaged or cut one",
@@ -85,6 +86,22 @@ def test_no_other_error_whatever_the_bytes(noise, cut):
 def test_arrays_that_idx_has_no_place_for(array):
     with pytest.raises(idx.IDXError, match="in 1 to 64 dimensions, got"):
         idx.encode(array)
+
+
+def test_what_is_too_large_is_neither_read_nor_written():
+    large = np.broadcast_to(np.uint8(0), 2**30 + 1)  # it takes one byte
+    with pytest.raises(idx.IDXError, match=r"expected at most 1073741824 bytes of data, got 1073741825"):
+        idx.encode(large)
+    header = b"\0\0\x08\1" + struct.pack(">I", large.size)
+    noise = np.random.default_rng(0).bytes(1_100_000)  # packed, the file might have a thousand times that
+    with pytest.raises(idx.IDXError, match=r"offset 4: expected .*, at most 1073741824 bytes, got \(1073741825,\)"):
+        idx.read(zipped(header + noise))
+
+
+@pytest.mark.parametrize("shape", [(0, 2**32 - 1), (2**20, 0, 2**20, 3), (2**31 - 1, 2**31 - 1, 0)])
+def test_what_is_empty_may_have_any_other_sizes(shape):
+    decoded = idx.read(idx.encode(np.empty(shape, np.uint8)))
+    assert (decoded.shape, decoded.dtype) == (shape, np.uint8)
 
 
 def test_masked_arrays_are_refused(tmp_path):

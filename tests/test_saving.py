@@ -1,6 +1,7 @@
 """Weights in a file: what may come back from it, whoever wrote it, and what may not."""
 
 import errno
+import os
 import random
 import struct
 import subprocess
@@ -65,6 +66,15 @@ def test_a_path_without_a_file_is_explained(make, tmp_path):
         small().load_weights(path)
     assert isinstance(caught.value, FileNotFoundError if not path.exists() else IsADirectoryError | PermissionError)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes and devices are those of POSIX")
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["pipe", "device"])
+def test_a_pipe_or_a_device_is_not_opened(make, tmp_path, monkeypatch):
+    make(tmp_path / "w.npz")
+    monkeypatch.setattr("builtins.open", lambda *arguments: pytest.fail("it was opened"))
+    with pytest.raises(OSError, match=r"expected a file that .*, got a pipe or device: check the path: .*w\.npz"):
+        small().load_weights(tmp_path / "w.npz")
 
 
 # ---- What is not finite real numbers ----
@@ -165,6 +175,28 @@ def test_a_header_that_promises_a_large_array_costs_no_memory(tmp_path):
     message, memory = peak_memory(lambda: refusal(path))
     assert message.startswith("expected shape (4, 3), got (1000000000, 3)")
     assert memory < 5_000_000
+
+
+@pytest.mark.parametrize("names", [[60_000 * "x"], [f"array{i}" for i in range(3_000)]], ids=["long", "many"])
+def test_names_in_a_file_do_not_flood_the_message(names, tmp_path):
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        for name in names:
+            archive.writestr(name, b"")
+    assert len(refusal(tmp_path / "w.npz")) < 500
+    with pytest.raises(ValueError, match="expected") as caught:
+        small().load_weights(tmp_path / "w.npz")
+    assert len(str(caught.value.__cause__)) < 500  # a traceback shows it, too
+
+
+def test_a_name_before_the_data_does_not_flood_the_message(tmp_path):
+    """The directory, at the end, names the right one."""
+    path = save(tmp_path / "w.npz")
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<H", data, 26, 1_000)  # the length of the name: what follows is taken for the rest of it
+    path.write_bytes(data)
+    message = refusal(path)
+    assert "and header b" in message
+    assert len(message) < 1000
 
 
 def test_fewer_numbers_than_the_header_says_are_an_error(tmp_path):

@@ -78,6 +78,17 @@ def test_if_the_block_fails_nothing_has_changed(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@posix
+@pytest.mark.parametrize("name", [255 * "n", 127 * "\N{GREEK SMALL LETTER ALPHA}", 63 * "\N{GRINNING FACE}" + "abc"])
+def test_a_name_as_long_as_a_name_may_be(name, tmp_path):
+    temporary = f".{name[:50]}.{32 * '0'}.tmp"
+    (tmp_path / temporary).write_bytes(b"left by a kill")
+    with replacing(tmp_path / name) as file:
+        file.write(b"new")
+        assert len(leftovers(tmp_path)) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 @pytest.mark.parametrize("call", ["open", "fsync", "replace"])
 def test_an_error_names_the_file_that_was_asked_for(call, tmp_path, monkeypatch):
     """Not the temporary one, of which nobody has heard."""
