@@ -187,24 +187,25 @@ def all_curves(histories, title):
 
 
 def all_mistakes(scores, images, labels, title, columns=12):
-    """A row for each model: its surest mistakes, predicted and true digit. Framed: those that no other model makes."""
+    """A row for each model: mistakes that no other model makes, in a frame, for up to half of the row, then those that
+    others make as well; the surest first. With predicted and true digit."""
     wrong = {name: each.argmax(axis=1) != labels for name, each in scores.items()}
-    times = sum(each.astype(int) for each in wrong.values())
+    alone = (np.sum(list(wrong.values()), axis=0) == 1) & (len(scores) > 1)  # for each image
     figure = Figure(figsize=(1.05 * columns + 0.6, 1.45 * len(scores) + 0.9), layout="constrained")
     figure.suptitle(title)
     rows = figure.subplots(len(scores), columns, squeeze=False)
     for axes, (name, each) in zip(rows, scores.items(), strict=True):
         axes[0].set_ylabel(f"{name}\n{wrong[name].sum()} wrong", fontsize=10)
-        shown = surest_mistakes(each, labels)
+        surest = surest_mistakes(each, labels)
+        shown = [*surest[alone[surest]][: columns // 2], *surest[~alone[surest]]][:columns]
         for ax in axes:
             ax.set_xticks([])
             ax.set_yticks([])
         for ax, i in zip(axes, shown, strict=False):
-            alone = len(scores) > 1 and times[i] == 1
             ax.imshow(images[i], cmap="gray_r")
-            ax.set_title(f"{each[i].argmax()}, is {labels[i]}", fontsize=9, color=plots.WRONG if alone else "black")
+            ax.set_title(f"{each[i].argmax()}, is {labels[i]}", fontsize=9, color=plots.WRONG if alone[i] else "black")
             for spine in ax.spines.values():
-                spine.set(color=plots.WRONG if alone else "lightgrey", linewidth=2.5 if alone else 1.0)
+                spine.set(color=plots.WRONG if alone[i] else "lightgrey", linewidth=2.5 if alone[i] else 1.0)
         for ax in axes[max(len(shown), 1) :]:
             ax.set_visible(False)
     return figure
@@ -284,6 +285,6 @@ def main(arguments=None):
                 f"\n{np.sum(times == len(wrong))} digits are wrong in all of them, {np.sum(times == 1)} in one only"
             )
         report.save_figure("curves.png", all_curves(histories, report.title("wrong test digits after each epoch")))
-        legend = "each one's surest mistakes; orange: no other makes it"
+        legend = "mistakes of each one, the surest first; orange: those that no other makes"
         report.save_figure("mistakes.png", all_mistakes(all_scores, images, y_test, report.title(legend)))
         report.finish()

@@ -172,7 +172,7 @@ def test_mistakes_that_no_other_makes_are_orange(rng):
     figure = architectures.all_mistakes(scores, images, labels, "title", columns=3)
     axes = np.array(figure.axes).reshape(3, 3)
     texts = [[ax.get_title() for ax in row if ax.get_visible() and ax.images] for row in axes]
-    assert texts == [["7, is 1", "8, is 2"], ["7, is 1"], []]
+    assert texts == [["8, is 2", "7, is 1"], ["7, is 1"], []]
     assert [axes[i, 0].get_ylabel() for i in range(3)] == ["one\n2 wrong", "two\n1 wrong", "three\n0 wrong"]
     colours = {ax.get_title(): to_hex(ax.title.get_color()) for ax in axes[0] if ax.images}
     assert colours == {"7, is 1": "#000000", "8, is 2": plots.WRONG}

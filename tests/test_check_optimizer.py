@@ -174,6 +174,11 @@ def test_formulas_may_work_in_place():
             yield theta
 
     assert check_optimizer(Momentum, in_place).largest_error < 1e-9
+    trial = Trial(Momentum, in_place, Sequential([Dense(2, 2, rng=0)]), np.random.default_rng(0))
+    start, gradients = trial.start.copy(), np.ones((3, 6))
+    trial.both(gradients)
+    assert (trial.start == start).all()
+    assert (gradients == 1).all()
 
 
 def test_a_rule_that_tells_parameters_apart_gets_its_model():
@@ -306,6 +311,8 @@ MISTAKES = {  # what it is: (the class, its formula, the words, the edits)
                         "self.model.theta +=", "theta = self.model.theta.copy(); theta +="),
     "half of theta": (Momentum, momentum, "some of theta does not move", "self.model.theta += self.velocity",
                       "self.model.theta[:12] += self.velocity[:12]"),
+    "clipped": (Momentum, momentum, "right where gradients are small, and wrong where they are large: is it clipped",
+                "self.model.grad\n", "self.model.grad.clip(-5, 5)\n"),
     "float32 within": (Momentum, momentum, "right but for rounding to float32", "self.model.grad\n",
                        "self.model.grad.astype(np.float32)\n        self.velocity = "
                        "self.velocity.astype(np.float32).astype(float)\n"),
@@ -368,6 +375,16 @@ def test_an_error_names_the_step_the_parameter_and_both_numbers():
     assert text.count("WRONG") == 1
     match = re.search(r"step 1, layer 2 W\[1, 1\]: theta is (\S+), the formula has (\S+) \(gradient (\S+)\)", text)
     assert float(match.group(1)) - float(match.group(2)) == pytest.approx(1, rel=1e-6)
+
+
+def test_what_is_frozen_in_the_formula_only():
+    def frozen(theta, steps):
+        for g, learning_rate in steps:
+            theta = theta - learning_rate * g * (np.arange(theta.size) >= 12)
+            yield theta
+
+    with pytest.raises(GradientError, match="some of theta moves that the formula leaves alone"):
+        check_optimizer(SGD, frozen)
 
 
 def test_the_first_wrong_step_is_named():

@@ -115,12 +115,11 @@ class MaxPool2D(Layer):
         return self.y
 
     def backward(self, dy):
-        dx = np.zeros_like(self.x)
-        open_ = np.ones_like(self.y, bool)  # windows whose winner is not found yet
+        dx, left = np.zeros_like(self.x), dy
         for x, d in zip(pieces(self.x, self.size), pieces(dx, self.size), strict=True):
-            wins = (x == self.y) & open_
-            np.multiply(dy, wins, out=d)
-            open_ ^= wins
+            won = left * (x == self.y)
+            d[...] = won
+            left = left - won  # 0 where the winner was found: nothing is left for others
         return dx
 
     def __repr__(self):

@@ -102,7 +102,7 @@ class Trial:
     def __init__(
         self, make: Make, formula: Formula, model: Sequential, rng: np.random.Generator
     ) -> None:
-        self.make, self.formula, self.model = make, formula, model.astype(np.float64)
+        self.make, self.formula, self.model = make, formula, model
         start = rng.standard_normal(model.theta.size).astype(np.float32)
         self.start: Array = start.astype(np.float64)
         self.name = ""  # of the optimizer, in messages
