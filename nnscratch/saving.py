@@ -47,7 +47,7 @@ def load_weights(model: Any, path: str | os.PathLike[str]) -> None:
         except Exception as error:  # a damaged archive fails in a dozen ways
             raise ValueError(
                 f"{path}: expected a whole file that save_weights wrote for this architecture, got "
-                f"one that fails: {shortened(error, 900)}; build that model, or save again"
+                f"one that fails: {shortened(error, 500)}; build that model, or save again"
             ) from error
 
 
@@ -56,7 +56,7 @@ def read_arrays(archive: zipfile.ZipFile, model: Any) -> list[Array]:
     names, members = names_in_file(model), archive.infolist()
     found = [member.filename.removesuffix(".npy") for member in members]
     if found != names:
-        raise unexpected(shortened(names, 300), shortened(found, 300), "another architecture")
+        raise unexpected(shortened(names, 200), shortened(found, 200), "another architecture")
     arrays = []
     for name, member, p in zip(names, members, model.parameters, strict=True):
         try:
