@@ -404,6 +404,7 @@ def test_weights_go_to_other_frameworks_and_back(library):
 
 @pytest.mark.long
 def test_what_helps_against_overfitting():
+    """Roughly: on another processor these trainings go other ways, and so do their means of five."""
     from docs.figures import overfitting
 
     quoted = text("07-mnist.md").split("## What helps")[1]
@@ -412,6 +413,6 @@ def test_what_helps_against_overfitting():
         loss, accuracy = np.mean(results, axis=0)
         losses, shares = re.findall(r"\b0\.2\d\d", quoted), re.findall(r"(94\.\d) %", quoted)
         if name != "dropout 0.3":
-            assert any(float(said) == pytest.approx(loss, abs=0.01) for said in losses), name
+            assert any(float(said) == pytest.approx(loss, abs=0.03) for said in losses), name
         if name in ("as it is", "dropout 0.3"):
-            assert any(float(said) / 100 == pytest.approx(accuracy, abs=0.003) for said in shares), name
+            assert any(float(said) / 100 == pytest.approx(accuracy, abs=0.006) for said in shares), name
