@@ -4,6 +4,7 @@ import inspect
 import math
 import re
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -364,6 +365,11 @@ def test_mistakes_are_caught_and_named(mistake):
     with pytest.raises(GradientError) as caught:
         check_optimizer(wrong(kind, *edits), formula)
     assert re.search(words, str(caught.value).splitlines()[-1]), str(caught.value)
+
+
+def test_the_page_says_how_many():
+    page = (Path(__file__).parent.parent / "docs" / "cookbook.md").read_text(encoding="utf-8")
+    assert f"Of {len(MISTAKES)} planted mistakes each is caught" in page
 
 
 def test_an_error_names_the_step_the_parameter_and_both_numbers():
