@@ -28,7 +28,7 @@ PROGRAMS = ("git", "jupyter", "mutmut", "mypy", "pip", "pytest", "ruff", "sphinx
 
 # Not ours, and not looked up: what files are called while they grow, places outside of the repository, formulas that
 # are no Python.
-NOT_CODE = {".gz", ".NAME.gz.part", "ftp:", "~/.netrc", "~/.cache/nnscratch", "/usr/share/datasets/fashion-mnist",
+NOT_CODE = {".gz", ".NAME.gz.USER.part", "ftp:", "~/.netrc", "~/.cache/nnscratch", "/usr/share/datasets/fashion-mnist",
             "dataset-fashion-mnist", "exp(-|x|)"}  # fmt: skip
 
 # Names of other libraries, and where they are: ``module.name``, or ``module.function:argument``. Where a library is
