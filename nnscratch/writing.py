@@ -102,7 +102,7 @@ def _delete_leftovers(path: Path) -> None:
                 # Between closing and renaming it is not open: but that takes no minute.
                 if time.time() - temporary.stat().st_mtime > 60:
                     temporary.unlink()
-            else:
+            elif temporary.is_file():  # opening a pipe would take until somebody writes to it
                 with open(temporary, "rb") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     temporary.unlink()

@@ -28,7 +28,7 @@ PROGRAMS = ("git", "jupyter", "mutmut", "mypy", "pip", "pytest", "ruff", "sphinx
 
 # Not looked up: what files are called while they grow, places outside of the repository, formulas that are no Python,
 # and any guard.
-NOT_CODE = {".gz", ".NAME.gz.part", "ftp:", "~/.netrc", "~/.cache/nnscratch", "/usr/share/datasets/fashion-mnist",
+NOT_CODE = {".gz", ".NAME.gz.USER.part", "ftp:", "~/.netrc", "~/.cache/nnscratch", "/usr/share/datasets/fashion-mnist",
             "dataset-fashion-mnist", "exp(-|x|)", "guards.f(x)", "curves.png", "bugs/",
             r".venv\Scripts\python"}  # fmt: skip
 

@@ -169,6 +169,18 @@ def test_only_temporary_files_of_the_same_name_are_deleted(tmp_path):
 
 
 @posix
+def test_a_pipe_among_the_leftovers_is_not_opened(tmp_path, monkeypatch):
+    pipe = tmp_path / f".file.{32 * '0'}.tmp"
+    os.mkfifo(pipe)
+    opened = []
+    really = open
+    monkeypatch.setattr(writing, "open", lambda *args: opened.append(args[0]) or really(*args), raising=False)
+    save(tmp_path / "file")
+    assert pipe not in opened
+    assert pipe.is_fifo()
+
+
+@posix
 def test_a_new_file_that_is_taken_for_a_leftover_is_made_again(tmp_path, monkeypatch):
     """Another process deletes it in the moment before it is locked."""
     flock, taken = writing.fcntl.flock, []
