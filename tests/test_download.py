@@ -937,10 +937,17 @@ def test_another_user_is_faster(tmp_path, monkeypatch):
 
 SHARING = """
 import os, sys
+from datasets import download
 from tests.server import assert_right, tiny
-from tests.test_download import refused
-os.open = refused(r"\\.lock$")
-os.getuid = lambda: int(sys.argv[3])
+os_open = os.open
+
+def refused(path, *arguments, **options):
+    if os.fspath(path).endswith(".lock"):
+        raise PermissionError(13, "Permission denied", path)
+    return os_open(path, *arguments, **options)
+
+os.open, os.getuid = refused, lambda: int(sys.argv[3])
+download.PATIENCE = 600  # on a busy machine the others may take long to start
 assert_right(tiny(sys.argv[1]).load_data(sys.argv[2]))
 """
 
@@ -952,7 +959,7 @@ def test_three_processes_that_cannot_take_the_lock(users, tmp_path):
     start = threading.Barrier(len(set(users)))  # so that none has the whole file before the others ask for it
 
     def together(visit, data):
-        start.wait(60)
+        start.wait(500)
         slowly(20_000, 0.05)(visit, data)
 
     with Server(together) as server:
@@ -962,9 +969,14 @@ def test_three_processes_that_cannot_take_the_lock(users, tmp_path):
             )
             for user in users
         ]
-        for process in processes:
-            _, err = process.communicate(timeout=60)
-            assert process.returncode == 0, err.decode()
+        try:
+            for process in processes:
+                _, err = process.communicate(timeout=500)
+                assert process.returncode == 0, err.decode()
+        finally:
+            for process in processes:
+                process.kill()
+                process.communicate()
         first = [path for path, _ in server.requests if path == f"/{FIRST}"]
         assert len(first) == len(set(users))
     assert {path.name for path in (tmp_path / "tiny").iterdir()} == {*PACKED, *(f".lock.{user}" for user in users)}
@@ -1276,7 +1288,7 @@ def test_the_command_is_interrupted_while_a_proxy_refuses_without_end(tmp_path):
         try:
             assert asked.wait(60)
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=20)
+            out, err = process.communicate(timeout=60)
         finally:
             process.kill()
     assert (process.returncode, out, err) == (1, b"", b"interrupted\n")
